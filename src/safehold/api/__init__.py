@@ -1,0 +1,1 @@
+"""The AWS wire protocol, driven by the published service models."""

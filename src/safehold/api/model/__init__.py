@@ -1,0 +1,1 @@
+"""The published service models, as data, with their provenance."""

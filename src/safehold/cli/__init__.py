@@ -1,0 +1,1 @@
+"""Builds the objects and starts one process."""

@@ -1,0 +1,1 @@
+"""The files connector: a file tree with everything that a file system holds."""

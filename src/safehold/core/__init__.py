@@ -1,0 +1,1 @@
+"""Knows nothing of backup: clock, ids, errors, configuration, secrets, logs, pages."""

@@ -1,0 +1,203 @@
+"""Every error that this program raises on purpose.
+
+    SafeholdError
+    ├─ RequestError              the caller can fix it; answered as the AWS error named by `wire_code`
+    │  ├─ AlreadyExists             AlreadyExistsException
+    │  ├─ InvalidParameterValue     InvalidParameterValueException
+    │  ├─ MissingParameterValue     MissingParameterValueException
+    │  ├─ InvalidRequest            InvalidRequestException
+    │  ├─ InvalidResourceState      InvalidResourceStateException
+    │  ├─ Conflict                  ConflictException
+    │  ├─ LimitExceeded             LimitExceededException
+    │  ├─ ResourceNotFound          ResourceNotFoundException
+    │  ├─ AccessDenied              AccessDeniedException
+    │  ├─ NotBuilt                  an operation of the model that has no handler yet
+    │  └─ WireError                 the request itself: signature, route, form; carries its own code
+    ├─ ConfigError               the installation is set up wrongly
+    │  ├─ DataFolderLocked          another `serve` uses this data folder
+    │  ├─ DataFolderMissing         no installation there
+    │  └─ RootKeyError              the root key is missing, unreadable or not the right one
+    ├─ SourceError               what is being backed up failed us
+    │  ├─ SourceMissing             it is not there
+    │  └─ SourceDenied              it may not be read, or its root may not be written
+    ├─ StoreError                where backups are kept failed us
+    │  ├─ StoreFull                 no room left; goes on once there is
+    │  ├─ StoreUnavailable          an operation of the backend failed
+    │  ├─ ObjectExists              an object of that name is there already (objects are written once)
+    │  ├─ ObjectMissing             an object that ought to be there is not
+    │  ├─ Damaged                   bytes came back that do not authenticate or do not fit the format
+    │  └─ KeyMismatch               the key does not open this vault
+    ├─ RestoreError              a restore cannot be done as asked
+    └─ JobAborted                the job was told to stop
+
+Anything else that leaves a room is a bug. tests/core/test_errors.py keeps this picture true.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Retry(StrEnum):
+    """Would the same call, made again, have a chance?"""
+
+    NEVER = "never"
+    LATER = "later"
+
+
+class SafeholdError(Exception):
+    """Base of the tree above. Facts are attributes; the message is built from them."""
+
+    retry: ClassVar[Retry] = Retry.NEVER
+    hint: str = ""  # what the reader can do next, as one sentence
+
+
+class RequestError(SafeholdError):
+    """The caller can fix it. `wire_code` is the error shape's name in the API model.
+
+    code     AWS's internal error number (`ERROR_3015`), or None
+    context  a string for programs: an ARN, or a JSON array; None when there is nothing to add
+    """
+
+    wire_code: str = "InvalidRequestException"
+    http_status: int = 400
+
+    def __init__(self, message: str, *, code: str | None = None, context: str | None = None) -> None:
+        self.code = code
+        self.context = context
+        super().__init__(message)
+
+
+class AlreadyExists(RequestError):
+    wire_code = "AlreadyExistsException"
+
+    def __init__(self, message: str, *, arn: str | None = None, creator_request_id: str | None = None) -> None:
+        self.arn = arn
+        self.creator_request_id = creator_request_id
+        super().__init__(message)
+
+
+class InvalidParameterValue(RequestError):
+    wire_code = "InvalidParameterValueException"
+
+
+class MissingParameterValue(RequestError):
+    wire_code = "MissingParameterValueException"
+
+
+class InvalidRequest(RequestError):
+    wire_code = "InvalidRequestException"
+
+
+class InvalidResourceState(RequestError):
+    wire_code = "InvalidResourceStateException"
+
+
+class Conflict(RequestError):
+    wire_code = "ConflictException"
+
+
+class LimitExceeded(RequestError):
+    wire_code = "LimitExceededException"
+
+
+class ResourceNotFound(RequestError):
+    wire_code = "ResourceNotFoundException"
+
+
+class AccessDenied(RequestError):
+    wire_code = "AccessDeniedException"
+    http_status = 403
+
+    def __init__(self, message: str = "Insufficient privileges to perform this action.") -> None:
+        super().__init__(message)
+
+
+class NotBuilt(RequestError):
+    """A known operation without a handler; `reason` stands in `docs/parity/operations.md` too."""
+
+    wire_code = "NotImplementedException"
+    http_status = 501
+
+    def __init__(self, operation: str, reason: str) -> None:
+        self.operation = operation
+        super().__init__(f"{operation} is not available: {reason}")
+
+
+class WireError(RequestError):
+    """The request itself is wrong: unsigned, unroutable, malformed."""
+
+    def __init__(self, wire_code: str, message: str, *, http_status: int = 400) -> None:
+        self.wire_code = wire_code
+        self.http_status = http_status
+        super().__init__(message)
+
+
+class ConfigError(SafeholdError):
+    pass
+
+
+class DataFolderLocked(ConfigError):
+    hint = "Stop the other `safehold serve`, or give this one a data folder of its own."
+
+
+class DataFolderMissing(ConfigError):
+    hint = "Run `safehold init --data DIR` first."
+
+
+class RootKeyError(ConfigError):
+    hint = "Put back the root key that this data folder was made with; without it no vault opens."
+
+
+class SourceError(SafeholdError):
+    retry = Retry.LATER
+
+
+class SourceMissing(SourceError):
+    pass
+
+
+class SourceDenied(SourceError):
+    retry = Retry.NEVER
+
+
+class StoreError(SafeholdError):
+    retry = Retry.LATER
+
+
+class StoreFull(StoreError):
+    hint = "Make room where the vault lives; the job can then be started again and loses nothing."
+
+
+class StoreUnavailable(StoreError):
+    pass
+
+
+class ObjectExists(StoreError):
+    retry = Retry.NEVER
+
+
+class ObjectMissing(StoreError):
+    retry = Retry.NEVER
+    hint = "Run `safehold verify` on this vault to learn what is affected."
+
+
+class Damaged(StoreError):
+    """Bytes came back that do not authenticate or do not fit the format. Reading again will not help."""
+
+    retry = Retry.NEVER
+    hint = "Run `safehold verify` on this vault to learn what is affected, then restore from a copy."
+
+
+class KeyMismatch(StoreError):
+    retry = Retry.NEVER
+    hint = "Put back the root key that this vault was made with."
+
+
+class RestoreError(SafeholdError):
+    pass
+
+
+class JobAborted(SafeholdError):
+    """The job was told to stop; nothing of it becomes visible."""

@@ -1,0 +1,42 @@
+"""The only door to randomness that names things.
+
+Backup's own ids come in two spellings: lower-case UUIDs, and (for jobs that a plan started, and for
+copy and restore jobs) upper-case hex in UUID layout.
+Source: AWS Backup Developer Guide, "Monitoring events using EventBridge", published examples.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import uuid
+
+
+def new_id() -> str:
+    """A fresh lower-case UUID."""
+    return str(uuid.uuid4())
+
+
+def new_upper_id() -> str:
+    """A fresh id in UUID layout, upper-case hex, of no RFC version."""
+    return str(uuid.UUID(bytes=secrets.token_bytes(16))).upper()
+
+
+def new_version_id() -> str:
+    """A fresh plan version: base64 of a UUID's text, 48 characters."""
+    return base64.b64encode(str(uuid.uuid4()).encode()).decode()
+
+
+def new_access_key_id() -> str:
+    """A fresh access key id: `AKIA` and sixteen characters of base 32."""
+    return "AKIA" + base64.b32encode(secrets.token_bytes(10)).decode()
+
+
+def new_secret_access_key() -> str:
+    """A fresh secret access key, forty characters."""
+    return base64.b64encode(secrets.token_bytes(30)).decode()
+
+
+def new_account_id() -> str:
+    """A fresh account id: twelve digits, the first not zero."""
+    return str(10**11 + secrets.randbelow(9 * 10**11))

@@ -1,0 +1,1 @@
+"""At time t: what is due becomes jobs. Only writes records."""

@@ -1,0 +1,1 @@
+"""Bytes to chunks, frames, packs and back. Could be a library of its own."""

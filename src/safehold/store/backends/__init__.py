@@ -1,0 +1,1 @@
+"""Where a store keeps its objects: one contract, several places."""
