@@ -72,7 +72,9 @@ class RequestError(SafeholdError):
 class AlreadyExists(RequestError):
     wire_code = "AlreadyExistsException"
 
-    def __init__(self, message: str, *, arn: str | None = None, creator_request_id: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, arn: str | None = None, creator_request_id: str | None = None
+    ) -> None:
         self.arn = arn
         self.creator_request_id = creator_request_id
         super().__init__(message)

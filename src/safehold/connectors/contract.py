@@ -1,0 +1,156 @@
+"""What a source connector promises.
+
+A connector turns one kind of resource into a tree of items with their bytes, and back. It knows its
+resource. It never sees chunks, keys, vaults or the catalog. tests/connectors/contract.py is this promise
+as tests; a new connector inherits them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from safehold.domain.items import Item, Listing, PreviousTree
+
+Skip = Callable[[bytes, str], None]  # (path, what happened): one item could not be taken or put back whole
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSpec:
+    """A source as a person declared it: `kind` picks the connector, `settings` are its own.
+
+    settings of `files`: path (str), include / exclude (lists of patterns), writable_roots (list of str)
+    """
+
+    source_id: str
+    name: str
+    kind: str
+    resource_type: str
+    account_id: str
+    site: str
+    settings: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundResource:
+    """One resource that a source holds. `tags` are those that the source itself knows."""
+
+    arn: str
+    resource_type: str
+    name: str
+    size_bytes: int | None
+    facts: Mapping[str, str]
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+class Content(Protocol):
+    """The bytes of one item, read once from start to end, in blocks."""
+
+    def blocks(self) -> Iterator[bytes | memoryview]:
+        """Consecutive blocks of any size; a block may be overwritten after the next one is asked for.
+
+        Raises SourceError. What changed while being read is told through `skip` of the capture.
+        """
+
+    def close(self) -> None:
+        """Let go; may be called twice."""
+
+
+class Capture(Protocol):
+    """A resource as it was at one moment. Valid until its `with` block ends. One thread uses `listings`;
+    `read_whole` and `open` may be called from several threads."""
+
+    taken_at: datetime  # aware, UTC: restoring gives the state at this moment
+    consistency: str  # "crash", "application", "none": what kind of moment it is
+
+    def root(self) -> Item:
+        """The root's own item: a directory (or, for one-item resources, a directory without facts)."""
+
+    def listings(self) -> Iterator[Listing]:
+        """Every directory once: depth first, in name order (see domain.items.walk_order).
+
+        An item that is known to be unchanged is the very object that the previous tree gave. Everything
+        else has `content` None and is read through `read_whole` or `open`.
+        """
+
+    def read_whole(self, directory: bytes, item: Item) -> tuple[bytes, Item] | None:
+        """A small item's bytes, and the item as it was when read; None when it vanished (told by skip).
+
+        Used for items that say they are at most a few MiB; longer ones than announced are returned whole too.
+        """
+
+    def open(self, directory: bytes, item: Item) -> tuple[Content, Item] | None:
+        """A large item's bytes in blocks, and the item as it is now; None when it vanished (told by skip)."""
+
+
+class Writer(Protocol):
+    """One item being restored piece by piece; pieces may come in any order, from one thread."""
+
+    def write_at(self, offset: int, data: bytes | memoryview) -> None: ...
+
+    def finish(self) -> None:
+        """All pieces are there: put on owner, mode, times and what else the facts hold."""
+
+    def abandon(self) -> None:
+        """The bytes cannot be had: leave nothing half-written under the item's name."""
+
+
+class Restore(Protocol):
+    """A resource being put back. Parents come before what is in them."""
+
+    def make(self, path: bytes, item: Item) -> None:
+        """An item without bytes of its own: directory, link, fifo, device. Directory facts come last."""
+
+    def write_whole(self, path: bytes, item: Item, data: bytes | memoryview) -> None:
+        """A small item with all its bytes, facts put on. Different items may come from several threads."""
+
+    def open(self, path: bytes, item: Item) -> Writer:
+        """A large item, sized `item.size_bytes`, holes where nothing is written."""
+
+    def finish(self) -> str:
+        """Everything is there: put on directory facts, make it durable; returns the created ARN."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreRequest:
+    """What a restore job asks of a connector.
+
+    metadata  AWS's string map, keys as the caller wrote them: compare case-insensitively
+    items     paths (bytes, from the root) to restore with all below them; empty means everything
+    """
+
+    resource_arn: str
+    resource_facts: Mapping[str, str]
+    metadata: Mapping[str, str]
+    items: Sequence[bytes]
+    job_id: str
+    now: datetime
+
+
+class Connector(Protocol):
+    """Backs up and restores every resource of its kind of source."""
+
+    kind: str  # what `safehold source add KIND` says
+    resource_types: frozenset[str]  # the API's own names: "EFS", "FSx", ...
+
+    def discover(self, source: SourceSpec) -> list[FoundResource]:
+        """Every resource the source holds now. Raises SourceMissing, SourceDenied."""
+
+    def capture(
+        self, source: SourceSpec, resource_arn: str, previous: PreviousTree, *, now: datetime, skip: Skip
+    ) -> AbstractContextManager[Capture]:
+        """Freeze the resource, yield it, let it go, whatever happens in between. Raises SourceError."""
+
+    def restore_metadata(self, source: SourceSpec, resource: FoundResource) -> dict[str, str]:
+        """What GetRecoveryPointRestoreMetadata answers for a point of this resource (strings only)."""
+
+    def check_restore(self, source: SourceSpec, request: RestoreRequest) -> None:
+        """Raise RestoreError or SourceDenied when the request cannot be done; nothing is touched."""
+
+    def restore(
+        self, source: SourceSpec, request: RestoreRequest, *, skip: Skip
+    ) -> AbstractContextManager[Restore]:
+        """Open the target, yield the restore, let go. Raises RestoreError, SourceDenied."""

@@ -1,0 +1,101 @@
+"""An installation's configuration: one data folder, and what stands in its `safehold.toml`.
+
+Every option has one sentence here; docs/howto lists them from this file.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from safehold.core.errors import ConfigError, DataFolderLocked, DataFolderMissing
+
+
+def _option(sentence: str, default: object) -> object:
+    return field(default=default, metadata={"help": sentence})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Options of `safehold.toml`; all have defaults."""
+
+    account_id: str = _option("The account that this installation was made with.", "")  # type: ignore[assignment]
+    region: str = _option("The default site; any name will do.", "us-east-1")  # type: ignore[assignment]
+    catalog_url: str = _option("SQLAlchemy URL of the catalog; empty: a SQLite file in the data folder.", "")  # type: ignore[assignment]
+    jobs_url: str = _option("URL of the job engine's database; empty: a SQLite file in the data folder.", "")  # type: ignore[assignment]
+    storage_url: str = _option("Where vaults live: a folder; empty: `vaults` in the data folder.", "")  # type: ignore[assignment]
+    aws_limits: str = _option("`strict` refuses what AWS refuses; `extended` allows more.", "extended")  # type: ignore[assignment]
+    workers: int = _option("Worker processes that `safehold serve` starts.", 1)  # type: ignore[assignment]
+    lease_seconds: float = _option(
+        "A worker silent for so long is taken for dead, its jobs go to others.", 15.0
+    )  # type: ignore[assignment]
+    discovery_seconds: float = _option("How often sources are asked what they hold.", 300.0)  # type: ignore[assignment]
+
+
+class DataFolder:
+    """The paths inside a data folder; knows where things are, not what is in them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.settings_file = path / "safehold.toml"
+        self.root_key_file = path / "root.key"
+        self.catalog_file = path / "catalog.db"
+        self.jobs_file = path / "jobs.db"
+        self.vaults = path / "vaults"
+        self.cache = path / "cache"
+        self.lock_file = path / "serve.lock"
+
+    def settings(self) -> Settings:
+        """What `safehold.toml` says. Raises DataFolderMissing, ConfigError."""
+        if not self.settings_file.exists():
+            raise DataFolderMissing(f"no installation in {self.path}")
+        try:
+            values = tomllib.loads(self.settings_file.read_text(encoding="utf-8"))
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"cannot read {self.settings_file}: {error}") from error
+        known = {option.name: option for option in fields(Settings)}
+        unknown = sorted(set(values) - set(known))
+        if unknown:
+            raise ConfigError(f"{self.settings_file}: unknown options: {', '.join(unknown)}")
+        return Settings(**values)
+
+    def write_settings(self, settings: Settings) -> None:
+        """Write `safehold.toml` anew, with a sentence above each option."""
+        lines = []
+        for option in fields(Settings):
+            value = getattr(settings, option.name)
+            lines += [f"# {option.metadata['help']}", f"{option.name} = {_toml(value)}", ""]
+        self.settings_file.write_text("\n".join(lines), encoding="utf-8")
+
+    def catalog_url(self, settings: Settings) -> str:
+        return settings.catalog_url or f"sqlite:///{self.catalog_file}"
+
+    def jobs_url(self, settings: Settings) -> str:
+        return settings.jobs_url or f"sqlite:///{self.jobs_file}"
+
+    def storage_url(self, settings: Settings) -> str:
+        return settings.storage_url or f"file://{self.vaults}"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the data folder for one `serve`. Raises DataFolderLocked when another has it."""
+        descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise DataFolderLocked(f"{self.path} is in use by another `safehold serve`") from error
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return str(value)

@@ -1,0 +1,94 @@
+"""Items: what a recovery point is made of, as connectors and the store both see it.
+
+An item is one thing that can be restored on its own: a file, a table, a bucket key, a block device.
+Items stand in a tree of directories; each directory is one `Listing`. Names are bytes end to end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import IntEnum
+
+import msgspec
+
+# What a connector wants to find again at restore, besides the bytes. Small: it lives in the item tree.
+Fact = int | bytes | str | bool | None | list[bytes] | list[int] | dict[bytes, bytes]
+Facts = dict[str, Fact]
+
+
+class ItemKind(IntEnum):
+    """What an item is. The numbers are part of the store's format and never change."""
+
+    FILE = 1
+    DIRECTORY = 2
+    SYMLINK = 3
+    HARDLINK = 4  # facts["link_to"]: path of the group's first member, from the root
+    FIFO = 5
+    SOCKET = 6
+    CHARACTER_DEVICE = 7
+    BLOCK_DEVICE = 8
+    STREAM = 9  # bytes of unknown length: a dump, a log
+    VOLUME = 10  # fixed blocks
+
+
+CONTENT_KINDS = frozenset({ItemKind.FILE, ItemKind.STREAM, ItemKind.VOLUME})
+
+
+class Item(msgspec.Struct, gc=False, eq=True):
+    """One entry of a directory. Treat as frozen: the store compares by identity to see "unchanged".
+
+    name        raw bytes, no "/" and no NUL, not b"." or b".."; b"" only for the root
+    size_bytes  exact when a connector knows it, else 0 until the store has read it
+    facts       what restore needs besides the bytes; keys are short ASCII words
+    content     the store's own note of where the bytes are; None for a new item; connectors carry it along
+    """
+
+    name: bytes
+    kind: int
+    size_bytes: int
+    facts: Facts
+    content: bytes | None = None
+
+
+class Listing(msgspec.Struct, gc=False):
+    """One directory of a capture, or of a recovery point.
+
+    path   of the directory from the root, "/"-separated, b"" for the root itself
+    items  sorted by name (bytewise); sub-directories included, their own listings follow
+    """
+
+    path: bytes
+    items: list[Item]
+
+
+class PreviousTree:
+    """What the previous recovery point held; the empty one, for a first backup. Base of the store's own."""
+
+    def listing(self, path: bytes) -> Mapping[bytes, Item]:
+        """Items of that directory by name; empty when it was not there. Cheap when asked in capture order."""
+        del path
+        return {}
+
+    def root(self) -> Item | None:
+        """The root directory's own item, or None for a first backup."""
+        return None
+
+
+def join(directory: bytes, name: bytes) -> bytes:
+    """Path of `name` inside `directory`; the root is b""."""
+    return directory + b"/" + name if directory else name
+
+
+def walk_order(listings: Iterator[Listing]) -> Iterator[Listing]:
+    """Pass listings through, refusing any that are not depth first in name order.
+
+    The order is: a directory's listing, then those of its sub-directories in name order, each with all
+    that is below it. The store builds its trees on that.
+    """
+    last: tuple[bytes, ...] | None = None
+    for listing in listings:
+        key = tuple(listing.path.split(b"/")) if listing.path else ()
+        if last is not None and key <= last:
+            raise ValueError(f"listing {listing.path!r} comes after {b'/'.join(last)!r}")
+        last = key
+        yield listing

@@ -1,0 +1,121 @@
+"""Jobs as rows: what the API shows, the outbox that workers take from, the fence against zombies."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+
+from safehold.core.errors import ResourceNotFound
+from safehold.domain.jobs import Job, JobKind
+from safehold.records.keyset import beyond
+from safehold.records.tables import job as t
+from safehold.records.tx import Tx
+
+_FIELDS = tuple(field.name for field in fields(Job))
+
+
+def insert_job(tx: Tx, job: Job) -> None:
+    """Store a new job."""
+    tx.execute(insert(t).values(_values(job)))
+
+
+def insert_if_new(tx: Tx, job: Job) -> bool:
+    """Store a job that a plan started; False when that plan, rule, time and resource have one already."""
+    into = insert_sqlite if tx.dialect.name == "sqlite" else insert_postgresql
+    return tx.execute(into(t).values(_values(job)).on_conflict_do_nothing()).rowcount == 1
+
+
+def find(tx: Tx, job_id: str) -> Job | None:
+    row = tx.execute(select(t).where(t.c.id == job_id)).one_or_none()
+    return None if row is None else _from_row(row)
+
+
+def get(tx: Tx, job_id: str, *, kind: JobKind, account_id: str, site: str) -> Job:
+    """The job; raises ResourceNotFound when there is none of that kind in that account and site."""
+    job = find(tx, job_id)
+    if job is None or (job.kind, job.account_id, job.site) != (kind, account_id, site):
+        raise ResourceNotFound(f"Cannot find job {job_id}.")
+    return job
+
+
+def page(
+    tx: Tx,
+    where: Sequence[ColumnElement[bool]],
+    *,
+    after: tuple[datetime, str] | None = None,
+    limit: int,
+) -> list[Job]:
+    """Jobs matching all of `where` (built from `columns`), newest first, beyond the last page's end."""
+    query = select(t).where(*where).order_by(t.c.created_at.desc(), t.c.id.desc())
+    if after is not None:
+        query = query.where(beyond((t.c.created_at, t.c.id), after, descending=True))
+    return [_from_row(row) for row in tx.execute(query.limit(limit))]
+
+
+columns = t.c  # for building the `where` of `page`
+
+
+def waiting(tx: Tx, *, limit: int) -> list[Job]:
+    """Jobs that no worker has handed to the engine yet, oldest first: the outbox."""
+    query = select(t).where(t.c.handed_over_at.is_(None), t.c.state.in_(("CREATED", "PENDING")))
+    return [_from_row(row) for row in tx.execute(query.order_by(t.c.created_at, t.c.id).limit(limit))]
+
+
+def mark_handed_over(tx: Tx, job_id: str, *, now: datetime) -> None:
+    tx.execute(update(t).where(t.c.id == job_id).values(handed_over_at=now))
+
+
+def claim(tx: Tx, job_id: str, *, worker_id: str, states: Collection[str], now: datetime) -> Job | None:
+    """Begin an attempt: from now on only this worker's fenced updates count. None when the job has ended."""
+    claimed = (
+        update(t)
+        .where(t.c.id == job_id, t.c.state.in_(states))
+        .values(attempt=t.c.attempt + 1, worker_id=worker_id, started_at=_first(t.c.started_at, now))
+        .returning(*t.c)
+    )
+    row = tx.execute(claimed).one_or_none()
+    return None if row is None else _from_row(row)
+
+
+def update_fenced(tx: Tx, job: Job, **values: Any) -> bool:
+    """Change a job that this attempt owns; False when another attempt or worker has taken it over."""
+    owned = (t.c.id == job.id, t.c.worker_id == job.worker_id, t.c.attempt == job.attempt)
+    return tx.execute(update(t).where(*owned).values(**values)).rowcount == 1
+
+
+def update_in_state(tx: Tx, job_id: str, states: Collection[str], **values: Any) -> bool:
+    """Change a job only while it is in one of `states`; False when it is not (any more)."""
+    query = update(t).where(t.c.id == job_id, t.c.state.in_(states)).values(**values)
+    return tx.execute(query).rowcount == 1
+
+
+def is_abort_requested(tx: Tx, job_id: str) -> bool:
+    return tx.execute(select(t.c.abort_requested_at).where(t.c.id == job_id)).scalar() is not None
+
+
+def running_of_resource(tx: Tx, resource_arn: str, *, except_id: str) -> str | None:
+    """Id of a job that runs on the resource now, other than `except_id`."""
+    query = select(t.c.id).where(
+        t.c.resource_arn == resource_arn, t.c.state == "RUNNING", t.c.id != except_id
+    )
+    return tx.execute(query.limit(1)).scalar()
+
+
+def _first(column: ColumnElement[Any], value: datetime) -> ColumnElement[Any]:
+    return func.coalesce(column, literal(value, column.type), type_=column.type)
+
+
+def _values(job: Job) -> dict[str, Any]:
+    return {name: getattr(job, name) for name in _FIELDS}
+
+
+def _from_row(row: Row[Any]) -> Job:
+    values = {name: getattr(row, name) for name in _FIELDS}
+    values["kind"] = JobKind(values["kind"])
+    return Job(**values)

@@ -1,0 +1,80 @@
+"""Jobs as rows: one job per due time, and only the attempt that owns a job may change it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from safehold.domain.jobs import Job, JobKind
+from safehold.records import jobs, tables
+from safehold.records.engine import Catalog
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+ACTIVE = ("CREATED", "PENDING", "RUNNING")
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    opened = Catalog(f"sqlite:///{tmp_path}/catalog.db")
+    tables.metadata.create_all(opened.engine)
+    yield opened
+    opened.close()
+
+
+def a_job(job_id: str = "j1", **changes: object) -> Job:
+    job = Job(
+        id=job_id,
+        kind=JobKind.BACKUP,
+        account_id="1" * 12,
+        site="us-east-1",
+        state="CREATED",
+        resource_arn="arn:r",
+        resource_type="EFS",
+        created_at=NOW,
+        request={"a": 1},
+        due_at=NOW,
+        plan_id="p",
+        rule_id="r",
+    )
+    return replace(job, **changes)  # type: ignore[arg-type]
+
+
+def test_a_due_time_makes_one_job_per_resource(catalog: Catalog) -> None:
+    with catalog.begin() as tx:
+        assert jobs.insert_if_new(tx, a_job("j1"))
+        assert not jobs.insert_if_new(tx, a_job("j2"))
+        assert jobs.insert_if_new(tx, a_job("j3", resource_arn="arn:other"))
+
+
+def test_what_is_stored_comes_back_equal(catalog: Catalog) -> None:
+    with catalog.begin() as tx:
+        jobs.insert_job(tx, a_job())
+    with catalog.read() as tx:
+        assert jobs.find(tx, "j1") == a_job()
+
+
+def test_an_older_attempt_cannot_change_the_job(catalog: Catalog) -> None:
+    with catalog.begin() as tx:
+        jobs.insert_job(tx, a_job())
+        first = jobs.claim(tx, "j1", worker_id="a", states=ACTIVE, now=NOW)
+        second = jobs.claim(tx, "j1", worker_id="a", states=ACTIVE, now=NOW)
+        assert first is not None
+        assert second is not None
+        assert not jobs.update_fenced(tx, first, state="COMPLETED")
+        assert jobs.update_fenced(tx, second, state="COMPLETED")
+        assert jobs.claim(tx, "j1", worker_id="b", states=ACTIVE, now=NOW) is None
+
+
+def test_pages_are_newest_first_and_continue_where_they_ended(catalog: Catalog) -> None:
+    with catalog.begin() as tx:
+        for number in range(5):
+            jobs.insert_job(tx, a_job(f"j{number}", due_at=None, plan_id=None))
+    with catalog.read() as tx:
+        where = [jobs.columns.kind == "backup"]
+        first = jobs.page(tx, where, limit=3)
+        rest = jobs.page(tx, where, after=(first[-1].created_at, first[-1].id), limit=3)
+    assert [job.id for job in first + rest] == ["j4", "j3", "j2", "j1", "j0"]
