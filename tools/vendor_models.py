@@ -75,7 +75,8 @@ def main() -> None:
             "from": f"botocore {botocore.__version__}, data/{service}/{version}/service-2.json",
             "license": "Apache-2.0",
             "sha256": hashlib.sha256(raw).hexdigest(),
-            "changed": "documentation removed" + ("" if operations is None else "; only some operations kept"),
+            "changed": "documentation removed"
+            + ("" if operations is None else "; only some operations kept"),
         }
         (TARGET / f"{service}-{version}.json").write_text(json.dumps(model, indent=1) + "\n")
 

@@ -1,18 +1,17 @@
 """What an operation's handler receives, and the list of handlers.
 
-A handler is a function of the call and the checked request; it answers a mapping in the model's own member names,
-or None where the operation has no output. It runs inside the one transaction of its request, and its answer
-leaves only after that has been committed.
+A handler is a function of the call and the checked request; it answers a mapping in the model's own member
+names, or None where the operation has no output. It runs inside the one transaction of its request, and its
+answer leaves only after that has been committed.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from safehold.records.tx import Tx
@@ -70,13 +69,6 @@ class Call:
     @property
     def default_key_arn(self) -> str:
         return self.config.default_key_arn(self.site, self.account_id)
-
-
-class Catalog(Protocol):
-    """Where transactions come from; the API is given one."""
-
-    def begin(self) -> AbstractContextManager[Tx]:
-        """A transaction: committed when the block ends, rolled back when it raises."""
 
 
 Request: TypeAlias = Mapping[str, Any]

@@ -1,7 +1,7 @@
 """What a service model says, as frozen values.
 
-A `Service` has operations, an `Operation` has an input and an output shape, a `Shape` has constraints and, if it
-is composed, further shapes. Everything that a request needs is worked out when the model is loaded.
+A `Service` has operations, an `Operation` has an input and an output shape, a `Shape` has constraints and, if
+it is composed, further shapes. Everything that a request needs is worked out when the model is loaded.
 Source: the Smithy-derived `service-2.json` form that AWS publishes with its SDKs.
 """
 

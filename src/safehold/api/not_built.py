@@ -1,0 +1,103 @@
+"""Operations of the model that have no handler yet, and why; `docs/parity/operations.md` is the same list.
+
+Calling one answers `NotImplementedException` (501) with the reason. An operation leaves this list in the
+commit that gives it a handler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_FAMILIES: tuple[tuple[str, str], ...] = (
+    (
+        "plan templates and export come with the full API",
+        """ExportBackupPlanTemplate GetBackupPlanFromJSON
+        GetBackupPlanFromTemplate ListBackupPlanTemplates""",
+    ),
+    (
+        "vault lock comes with protection against early deletion",
+        """PutBackupVaultLockConfiguration DeleteBackupVaultLockConfiguration""",
+    ),
+    (
+        "vault access policies come with the evaluation of permissions",
+        """PutBackupVaultAccessPolicy GetBackupVaultAccessPolicy DeleteBackupVaultAccessPolicy""",
+    ),
+    (
+        "vault notifications come with events",
+        """PutBackupVaultNotifications GetBackupVaultNotifications DeleteBackupVaultNotifications""",
+    ),
+    (
+        "logically air-gapped vaults and multi-party approval come with protection against early deletion",
+        """CreateLogicallyAirGappedBackupVault CreateRestoreAccessBackupVault ListRestoreAccessBackupVaults
+        RevokeRestoreAccessBackupVault AssociateBackupVaultMpaApprovalTeam
+        DisassociateBackupVaultMpaApprovalTeam""",
+    ),
+    (
+        "continuous and composite recovery points come with the sources that have them",
+        """DisassociateRecoveryPoint DisassociateRecoveryPointFromParent""",
+    ),
+    (
+        "search indexes come with search",
+        """UpdateRecoveryPointIndexSettings GetRecoveryPointIndexDetails ListIndexedRecoveryPoints""",
+    ),
+    (
+        "copies to another vault or site come with copy jobs",
+        """StartCopyJob DescribeCopyJob ListCopyJobs""",
+    ),
+    (
+        "restore testing comes in a later release",
+        """PutRestoreValidationResult CreateRestoreTestingPlan GetRestoreTestingPlan UpdateRestoreTestingPlan
+        DeleteRestoreTestingPlan ListRestoreTestingPlans CreateRestoreTestingSelection
+        GetRestoreTestingSelection UpdateRestoreTestingSelection DeleteRestoreTestingSelection
+        ListRestoreTestingSelections GetRestoreTestingInferredMetadata""",
+    ),
+    (
+        "job summaries come with reports",
+        """ListBackupJobSummaries ListCopyJobSummaries ListRestoreJobSummaries ListScanJobSummaries""",
+    ),
+    (
+        "malware scans come in a later release",
+        """StartScanJob DescribeScanJob ListScanJobs GetPITRMalwareScanResults""",
+    ),
+    (
+        "frameworks come with audit",
+        """CreateFramework DescribeFramework UpdateFramework DeleteFramework ListFrameworks""",
+    ),
+    (
+        "reports come with audit",
+        """CreateReportPlan DescribeReportPlan UpdateReportPlan DeleteReportPlan ListReportPlans
+        StartReportJob DescribeReportJob ListReportJobs""",
+    ),
+    (
+        "legal holds come with protection against early deletion",
+        """CreateLegalHold GetLegalHold CancelLegalHold ListLegalHolds ListRecoveryPointsByLegalHold""",
+    ),
+    (
+        "settings of an organization come with the full API",
+        """DescribeGlobalSettings UpdateGlobalSettings""",
+    ),
+    (
+        "tiering comes with cold storage",
+        """CreateTieringConfiguration GetTieringConfiguration UpdateTieringConfiguration
+        DeleteTieringConfiguration ListTieringConfigurations""",
+    ),
+    (
+        "access points come with the S3 source",
+        """CreateBackupAccessPoint DescribeBackupAccessPoint DeleteBackupAccessPoint ListBackupAccessPoints
+        ListBackupAccessPointsByRecoveryPoint ListBackupAccessPointsByResource""",
+    ),
+    (
+        "its handler is not in yet",
+        """CreateBackupPlan GetBackupPlan UpdateBackupPlan DeleteBackupPlan ListBackupPlans
+        ListBackupPlanVersions CreateBackupSelection GetBackupSelection DeleteBackupSelection
+        ListBackupSelections CreateBackupVault DescribeBackupVault DeleteBackupVault ListBackupVaults
+        DescribeRecoveryPoint ListRecoveryPointsByBackupVault ListRecoveryPointsByResource
+        GetRecoveryPointRestoreMetadata UpdateRecoveryPointLifecycle DeleteRecoveryPoint StartBackupJob
+        StopBackupJob DescribeBackupJob ListBackupJobs StartRestoreJob DescribeRestoreJob
+        GetRestoreJobMetadata ListRestoreJobs ListRestoreJobsByProtectedResource DescribeProtectedResource
+        ListProtectedResources ListProtectedResourcesByBackupVault DescribeRegionSettings
+        UpdateRegionSettings GetSupportedResourceTypes ListTags TagResource UntagResource""",
+    ),
+)
+
+NOT_BUILT: Mapping[str, str] = {name: reason for reason, names in _FAMILIES for name in names.split()}

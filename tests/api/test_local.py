@@ -1,0 +1,98 @@
+"""Operations called in process behave as over the wire."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import text
+
+from safehold.api import call as registry
+from safehold.api.call import ApiConfig, Call, Principal
+from safehold.api.local import LocalClient
+from safehold.core.errors import InvalidParameterValue, MissingParameterValue, NotBuilt, WireError
+from safehold.records.engine import Catalog
+
+
+@pytest.fixture
+def client(catalog: Catalog, config: ApiConfig, principal: Principal) -> LocalClient:
+    with catalog.begin() as tx:
+        tx.execute(text("create table seen (name text)"))
+    return LocalClient(catalog, config, principal=principal, site="eu-north-1")
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict]:
+    """Handlers of this test alone, in place of the real ones."""
+    own = dict(registry.handlers())
+    monkeypatch.setattr(registry, "_handlers", own)
+    return own
+
+
+def note(call: Call, req: dict) -> None:
+    call.tx.execute(text("insert into seen values (:name)"), {"name": req["BackupVaultName"]})
+
+
+def note_and_fail(call: Call, req: dict) -> None:
+    note(call, req)
+    raise InvalidParameterValue("no")
+
+
+def seen(catalog: Catalog) -> int:
+    with catalog.read() as tx:
+        return tx.execute(text("select count(*) from seen")).scalar_one()
+
+
+def test_a_caller_learns_who_it_is(client: LocalClient, principal: Principal) -> None:
+    answer = client.call("GetCallerIdentity", service_name="sts")
+    assert answer == {"UserId": principal.user_id, "Account": principal.account_id, "Arn": principal.arn}
+
+
+def test_what_a_handler_wrote_is_committed(client: LocalClient, catalog: Catalog, stand_in: dict) -> None:
+    stand_in["backup", "DeleteBackupVault"] = note
+    assert client.call("DeleteBackupVault", BackupVaultName="vault") == {}
+    assert seen(catalog) == 1
+
+
+def test_what_a_failing_handler_wrote_is_rolled_back(
+    client: LocalClient, catalog: Catalog, stand_in: dict
+) -> None:
+    stand_in["backup", "DeleteBackupVault"] = note_and_fail
+    with pytest.raises(InvalidParameterValue):
+        client.call("DeleteBackupVault", BackupVaultName="vault")
+    assert seen(catalog) == 0
+
+
+def test_a_handler_is_told_the_site_the_operation_and_the_moment(client: LocalClient, stand_in: dict) -> None:
+    calls = []
+    stand_in["backup", "ListBackupVaults"] = lambda call, req: calls.append((call, req)) or {}
+    client.call("ListBackupVaults", MaxResults=5, NextToken=None)
+    call, request = calls[0]
+    assert (call.operation, call.site, request) == ("ListBackupVaults", "eu-north-1", {"MaxResults": 5})
+    assert call.now.tzinfo is not None
+    assert call.arn("backup-vault", "a") == "arn:aws:backup:eu-north-1:123456789012:backup-vault:a"
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        ({}, MissingParameterValue),
+        ({"BackupVaultName": "with blank"}, InvalidParameterValue),
+        ({"BackupVaultName": 5}, WireError),
+    ],
+)
+def test_what_the_model_forbids_never_reaches_a_handler(
+    client: LocalClient, stand_in: dict, request_: dict, error: type[Exception]
+) -> None:
+    stand_in["backup", "CreateBackupVault"] = lambda call, req: pytest.fail("was called")
+    with pytest.raises(error):
+        client.call("CreateBackupVault", **request_)
+
+
+def test_an_operation_without_handler_says_why(client: LocalClient) -> None:
+    with pytest.raises(NotBuilt, match="StartScanJob is not available: malware scans come"):
+        client.call("StartScanJob")
+
+
+def test_two_handlers_for_one_operation_are_refused() -> None:
+    registry.handlers()
+    with pytest.raises(ValueError, match="two handlers"):
+        registry.operation("GetCallerIdentity", service="sts")(lambda call, req: {})
