@@ -12,7 +12,7 @@ from enum import IntEnum
 import msgspec
 
 # What a connector wants to find again at restore, besides the bytes. Small: it lives in the item tree.
-Fact = int | bytes | str | bool | None | list[bytes] | list[int] | dict[bytes, bytes]
+Fact = int | bytes | bool | None | dict[bytes, bytes]
 Facts = dict[str, Fact]
 
 
@@ -34,7 +34,7 @@ class ItemKind(IntEnum):
 CONTENT_KINDS = frozenset({ItemKind.FILE, ItemKind.STREAM, ItemKind.VOLUME})
 
 
-class Item(msgspec.Struct, gc=False, eq=True):
+class Item(msgspec.Struct, gc=False, array_like=True):
     """One entry of a directory. Treat as frozen: the store compares by identity to see "unchanged".
 
     name        raw bytes, no "/" and no NUL, not b"." or b".."; b"" only for the root

@@ -1,0 +1,142 @@
+"""Objects as files in a local folder.
+
+An object comes to its name by a hard link from a synced temporary file, so it is never seen half, never
+replaces another, and survives a power cut once `put` has returned.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from safehold.core.errors import ObjectExists, ObjectMissing, StoreFull, StoreUnavailable
+from safehold.store.backends.contract import ObjectInfo
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+IOV_MAX = 1024  # POSIX lets writev take that many parts at once
+
+
+class LocalBackend:
+    """A folder on this machine. Not for network file systems: they break the promises of link and fsync."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._temporary = root / "tmp"
+
+    def put(self, name: str, parts: Sequence[bytes | bytearray | memoryview]) -> None:
+        target = self.root / name
+        temporary = self._temporary / secrets.token_hex(8)
+        try:
+            for folder in (self._temporary, target.parent):
+                _make_folder(folder)
+            try:
+                _write_synced(temporary, parts)
+                os.link(temporary, target)
+            finally:
+                with suppress(FileNotFoundError):
+                    temporary.unlink()
+            _sync_folder(target.parent)
+        except FileExistsError as error:
+            raise ObjectExists(f"{name} is there already") from error
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise StoreFull(f"no room left in {self.root}") from error
+            raise StoreUnavailable(f"cannot write {name} in {self.root}: {error}") from error
+
+    def get(self, name: str, *, offset: int = 0, length: int | None = None) -> bytes:
+        try:
+            descriptor = os.open(self.root / name, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError as error:
+            raise ObjectMissing(f"{name} is not in {self.root}") from error
+        except OSError as error:
+            raise StoreUnavailable(f"cannot open {name} in {self.root}: {error}") from error
+        try:
+            return _read(descriptor, offset, length)
+        except OSError as error:
+            raise StoreUnavailable(f"cannot read {name} in {self.root}: {error}") from error
+        finally:
+            os.close(descriptor)
+
+    def size(self, name: str) -> int:
+        try:
+            return (self.root / name).stat().st_size
+        except FileNotFoundError as error:
+            raise ObjectMissing(f"{name} is not in {self.root}") from error
+        except OSError as error:
+            raise StoreUnavailable(f"cannot stat {name} in {self.root}: {error}") from error
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        yield from sorted(self._walk(prefix.rstrip("/")), key=lambda info: info.name)
+
+    def _walk(self, folder: str) -> Iterator[ObjectInfo]:
+        try:
+            with os.scandir(self.root / folder) as entries:
+                for entry in entries:
+                    name = f"{folder}/{entry.name}" if folder else entry.name
+                    if entry.is_dir(follow_symlinks=False):
+                        yield from self._walk(name)
+                    else:
+                        yield ObjectInfo(name, entry.stat(follow_symlinks=False).st_size)
+        except FileNotFoundError:
+            # A folder appears with its first object; but a root that is gone must not look empty.
+            if not self.root.is_dir():
+                raise StoreUnavailable(f"{self.root} is not there") from None
+        except OSError as error:
+            raise StoreUnavailable(f"cannot list {folder} in {self.root}: {error}") from error
+
+    def delete(self, name: str) -> None:
+        try:
+            (self.root / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreUnavailable(f"cannot delete {name} in {self.root}: {error}") from error
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        _sync_folder(folder.parent)
+
+
+def _write_synced(path: Path, parts: Sequence[bytes | bytearray | memoryview]) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        pending = [memoryview(part) for part in parts if len(part)]
+        while pending:
+            written = os.writev(descriptor, pending[:IOV_MAX])
+            pending = _after(pending, written)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _after(parts: list[memoryview], written: int) -> list[memoryview]:
+    for number, part in enumerate(parts):
+        if written < len(part):
+            return [part[written:], *parts[number + 1 :]]
+        written -= len(part)
+    return []
+
+
+def _read(descriptor: int, offset: int, length: int | None) -> bytes:
+    size = os.fstat(descriptor).st_size
+    start = max(0, size + offset) if offset < 0 else min(offset, size)
+    wanted = size - start if length is None else min(length, size - start)
+    data = os.pread(descriptor, wanted, start)
+    while len(data) < wanted:  # a read of more than 2 GiB comes in parts
+        more = os.pread(descriptor, wanted - len(data), start + len(data))
+        if not more:
+            break
+        data += more
+    return data
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

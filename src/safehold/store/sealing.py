@@ -1,0 +1,111 @@
+"""Frames sealed into an object, so that nothing shows but the object's size.
+
+Every object has a key of its own, HKDF(epoch key, salt, type); the nonce is the frame's number. What a
+frame is and where it belongs is authenticated with it. docs/formats/objects.md is the specification.
+
+# INVARIANT: no nonce repeats under a key. The salt is 256 fresh random bits from the operating system,
+# drawn when the object is begun and never used for another one; frame numbers only count up.
+"""
+
+from __future__ import annotations
+
+import secrets
+import struct
+from enum import IntEnum
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from safehold.core.errors import Damaged, KeyMismatch
+from safehold.store.keys import VaultKeys
+
+MAGIC = b"SAFEHOLD"
+VERSION = 1
+HEADER = struct.Struct(">8sHBxI32s")  # magic, version, type, epoch, salt
+HEADER_BYTES = HEADER.size
+TAG_BYTES = 16
+SALT_BYTES = 32
+ID_BYTES = 16
+DIRECTORY_NUMBER = 0xFFFFFFFE
+FOOTER_NUMBER = 0xFFFFFFFF
+MAX_FRAMES = 0xFFFFFFF0
+
+
+class ObjectType(IntEnum):
+    """The kinds of sealed object. The numbers are part of the format."""
+
+    PACK = 1
+    TREE = 2
+    POINT = 3
+    AMENDMENT = 4
+    INDEX = 5
+
+    @property
+    def folder(self) -> str:
+        return _FOLDERS[self]
+
+
+_FOLDERS = {
+    ObjectType.PACK: "packs/",
+    ObjectType.TREE: "trees/",
+    ObjectType.POINT: "points/",
+    ObjectType.AMENDMENT: "amendments/",
+    ObjectType.INDEX: "index/",
+}
+
+
+class ObjectSeal:
+    """Seals and opens the frames of one object. Threads may share it."""
+
+    def __init__(self, keys: VaultKeys, vault_id: bytes, header: bytes, name: str) -> None:
+        kind, epoch, salt = _parse_header(header, name)
+        if epoch not in keys.epochs:
+            raise KeyMismatch(f"{name} is sealed with epoch {epoch}, which this vault's keys do not have")
+        key = HKDF(SHA256(), length=32, salt=salt, info=b"safehold/1/%d" % kind).derive(keys.epochs[epoch])
+        self.header = header
+        self.name = name
+        self._cipher = AESGCM(key)
+        self._binding = HEADER.pack(MAGIC, VERSION, kind, epoch, b"")[:16] + vault_id + name.encode()
+
+    def seal(self, number: int, plain: bytes | bytearray | memoryview) -> bytearray:
+        """The sealed frame: `TAG_BYTES` longer than `plain`. A number is sealed once in an object's life."""
+        sealed = bytearray(len(plain) + TAG_BYTES)
+        self._cipher.encrypt_into(number.to_bytes(12, "big"), plain, self._bound(number), sealed)
+        return sealed
+
+    def open(self, number: int, sealed: bytes | bytearray | memoryview) -> bytearray:
+        """The plain frame. Raises Damaged when it is not what was sealed there under that number."""
+        if len(sealed) < TAG_BYTES:
+            raise Damaged(f"{self.name}: frame {number} is cut off")
+        plain = bytearray(len(sealed) - TAG_BYTES)
+        try:
+            self._cipher.decrypt_into(number.to_bytes(12, "big"), sealed, self._bound(number), plain)
+        except InvalidTag as error:
+            raise Damaged(f"{self.name}: frame {number} does not authenticate") from error
+        return plain
+
+    def _bound(self, number: int) -> bytes:
+        return self._binding + number.to_bytes(4, "big")
+
+
+def begin_seal(keys: VaultKeys, vault_id: bytes, kind: ObjectType, name: str) -> ObjectSeal:
+    """A seal for a new object, under a salt that was never used before."""
+    header = HEADER.pack(MAGIC, VERSION, kind, keys.newest_epoch, secrets.token_bytes(SALT_BYTES))
+    return ObjectSeal(keys, vault_id, header, name)
+
+
+def new_object_name(kind: ObjectType) -> str:
+    return kind.folder + secrets.token_hex(ID_BYTES)
+
+
+def _parse_header(header: bytes, name: str) -> tuple[int, int, bytes]:
+    if len(header) != HEADER_BYTES:
+        raise Damaged(f"{name} is cut off in its header")
+    magic, version, kind, epoch, salt = HEADER.unpack(header)
+    if magic != MAGIC or version != VERSION:
+        raise Damaged(f"{name} is not an object of this format version")
+    if not name.startswith(_FOLDERS.get(kind, "?")):
+        raise Damaged(f"{name} holds another type of object")
+    return kind, epoch, salt
