@@ -1,0 +1,47 @@
+# Every target sets up what it needs by itself, in .venv of this checkout.
+#
+#   make demo        back a real tree up on schedule, lose it, get it back (KEEP=1 leaves it running)
+#   make run         start Safehold for keeps on DATA (~/.local/share/safehold), port PORT
+#   make test        lint, types, rooms and all tests; make test-fast leaves the slow ones out
+#   make test-real   the tests against real services
+#   make check       lint, types and rooms only
+#   make bench       the comparison with restic and Borg, into benches/results
+#   make soak        the long trials: kill -9, again and again
+#   make lock        write requirements/*.txt anew from pyproject.toml
+#
+# PYTHON=/path/to/python3 chooses the interpreter (3.11 or newer).
+
+DATA ?= $(HOME)/.local/share/safehold
+PORT ?= 8640
+KEEP ?=
+export PYTHON KEEP
+
+.PHONY: demo run test test-fast test-real check bench soak lock
+.DEFAULT_GOAL := test
+
+demo:
+	@tools/setup run
+	@.venv/bin/python tools/demo.py
+
+run:
+	@tools/setup run
+	@[ -e "$(DATA)" ] || .venv/bin/safehold init --data "$(DATA)" --profile safehold
+	@exec .venv/bin/safehold serve --data "$(DATA)" --port $(PORT)
+
+test test-fast test-real soak:
+	@tools/setup test
+	@tools/servers $@
+	@tools/test $@
+
+check:
+	@tools/setup test
+	@tools/check
+
+bench:
+	@tools/setup test
+	@tools/servers bench
+	@.venv/bin/python -m benches
+
+lock:
+	@tools/setup test
+	@tools/lock

@@ -1,0 +1,3 @@
+"""What all tests share: services that start once per run, and a time budget per room."""
+
+pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.run", "tests.fixtures.budget"]
