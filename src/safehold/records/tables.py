@@ -138,6 +138,7 @@ plan = Table(
     Column("deleted_at", UtcDateTime),
     Column("last_execution_at", UtcDateTime),
     Index("ix_plan_listing", "account_id", "site", "created_at", "id"),
+    Index("ix_plan_creator_request", "account_id", "site", "creator_request_id"),
 )
 
 plan_version = Table(
@@ -162,6 +163,7 @@ selection = Table(
     Column("document", JSON, nullable=False),
     Column("creator_request_id", String(64)),
     Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("plan_id", "name"),
 )
 
 # One row per due time of a rule: what makes a schedule fire once, over all nodes and restarts.
@@ -172,6 +174,7 @@ firing = Table(
     Column("rule_id", String(64), primary_key=True),
     Column("due_at", UtcDateTime, primary_key=True),
     Column("fired_at", UtcDateTime, nullable=False),
+    Column("outcome", String(16), nullable=False),  # "FIRED", "MISSED", "OVERRIDDEN"
     Column("job_count", Integer, nullable=False),
 )
 
