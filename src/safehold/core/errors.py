@@ -29,6 +29,7 @@
     │  └─ KeyMismatch               the key does not open this vault
     ├─ RestoreError              a restore cannot be done as asked
     └─ JobAborted                the job was told to stop
+       └─ JobExpired                its completion window is over
 
 Anything else that leaves a room is a bug. tests/core/test_errors.py keeps this picture true.
 """
@@ -203,3 +204,7 @@ class RestoreError(SafeholdError):
 
 class JobAborted(SafeholdError):
     """The job was told to stop; nothing of it becomes visible."""
+
+
+class JobExpired(JobAborted):
+    """The job was not done when its completion window ended; it stops as one that was aborted does."""

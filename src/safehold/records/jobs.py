@@ -7,7 +7,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Row, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
@@ -17,23 +17,34 @@ from safehold.records.keyset import beyond
 from safehold.records.tables import job as t
 from safehold.records.tx import Tx
 
+CHANNEL = "safehold_jobs"  # on which PostgreSQL tells workers of new jobs
 _FIELDS = tuple(field.name for field in fields(Job))
 
 
 def insert_job(tx: Tx, job: Job) -> None:
     """Store a new job."""
     tx.execute(insert(t).values(_values(job)))
+    announce(tx)
 
 
 def insert_if_new(tx: Tx, job: Job) -> bool:
     """Store a job that a plan started; False when that plan, rule, time and resource have one already."""
     into = insert_sqlite if tx.dialect.name == "sqlite" else insert_postgresql
-    return tx.execute(into(t).values(_values(job)).on_conflict_do_nothing()).rowcount == 1
+    is_new = tx.execute(into(t).values(_values(job)).on_conflict_do_nothing()).rowcount == 1
+    if is_new:
+        announce(tx)
+    return is_new
+
+
+def announce(tx: Tx) -> None:
+    """Wake the workers when this transaction commits; on SQLite they look often enough by themselves."""
+    if tx.dialect.name == "postgresql":
+        tx.execute(select(func.pg_notify(CHANNEL, "")))
 
 
 def find(tx: Tx, job_id: str) -> Job | None:
     row = tx.execute(select(t).where(t.c.id == job_id)).one_or_none()
-    return None if row is None else _from_row(row)
+    return None if row is None else from_row(row)
 
 
 def get(tx: Tx, job_id: str, *, kind: JobKind, account_id: str, site: str) -> Job:
@@ -55,7 +66,7 @@ def page(
     query = select(t).where(*where).order_by(t.c.created_at.desc(), t.c.id.desc())
     if after is not None:
         query = query.where(beyond((t.c.created_at, t.c.id), after, descending=True))
-    return [_from_row(row) for row in tx.execute(query.limit(limit))]
+    return [from_row(row) for row in tx.execute(query.limit(limit))]
 
 
 columns = t.c  # for building the `where` of `page`
@@ -64,23 +75,11 @@ columns = t.c  # for building the `where` of `page`
 def waiting(tx: Tx, *, limit: int) -> list[Job]:
     """Jobs that no worker has handed to the engine yet, oldest first: the outbox."""
     query = select(t).where(t.c.handed_over_at.is_(None), t.c.state.in_(("CREATED", "PENDING")))
-    return [_from_row(row) for row in tx.execute(query.order_by(t.c.created_at, t.c.id).limit(limit))]
+    return [from_row(row) for row in tx.execute(query.order_by(t.c.created_at, t.c.id).limit(limit))]
 
 
 def mark_handed_over(tx: Tx, job_id: str, *, now: datetime) -> None:
     tx.execute(update(t).where(t.c.id == job_id).values(handed_over_at=now))
-
-
-def claim(tx: Tx, job_id: str, *, worker_id: str, states: Collection[str], now: datetime) -> Job | None:
-    """Begin an attempt: from now on only this worker's fenced updates count. None when the job has ended."""
-    claimed = (
-        update(t)
-        .where(t.c.id == job_id, t.c.state.in_(states))
-        .values(attempt=t.c.attempt + 1, worker_id=worker_id, started_at=_first(t.c.started_at, now))
-        .returning(*t.c)
-    )
-    row = tx.execute(claimed).one_or_none()
-    return None if row is None else _from_row(row)
 
 
 def update_fenced(tx: Tx, job: Job, **values: Any) -> bool:
@@ -95,27 +94,12 @@ def update_in_state(tx: Tx, job_id: str, states: Collection[str], **values: Any)
     return tx.execute(query).rowcount == 1
 
 
-def is_abort_requested(tx: Tx, job_id: str) -> bool:
-    return tx.execute(select(t.c.abort_requested_at).where(t.c.id == job_id)).scalar() is not None
-
-
-def running_of_resource(tx: Tx, resource_arn: str, *, except_id: str) -> str | None:
-    """Id of a job that runs on the resource now, other than `except_id`."""
-    query = select(t.c.id).where(
-        t.c.resource_arn == resource_arn, t.c.state == "RUNNING", t.c.id != except_id
-    )
-    return tx.execute(query.limit(1)).scalar()
-
-
-def _first(column: ColumnElement[Any], value: datetime) -> ColumnElement[Any]:
-    return func.coalesce(column, literal(value, column.type), type_=column.type)
-
-
 def _values(job: Job) -> dict[str, Any]:
     return {name: getattr(job, name) for name in _FIELDS}
 
 
-def _from_row(row: Row[Any]) -> Job:
+def from_row(row: Row[Any]) -> Job:
+    """The job that a row of the job table (all its columns) says."""
     values = {name: getattr(row, name) for name in _FIELDS}
     values["kind"] = JobKind(values["kind"])
     return Job(**values)

@@ -302,11 +302,14 @@ job = Table(
     Column("size_bytes", BigInteger),
     Column("attempt", Integer, nullable=False, default=0),
     Column("worker_id", String(128)),
+    # What the running attempt keeps others off: a resource has one holder, and the database sees to it.
+    Column("held_key", String(2048), unique=True),
     Column("handed_over_at", UtcDateTime),
     Column("abort_requested_at", UtcDateTime),
     UniqueConstraint("plan_id", "rule_id", "due_at", "resource_arn"),
     Index("ix_job_listing", "account_id", "site", "kind", "created_at", "id"),
     Index("ix_job_outbox", "handed_over_at", "state"),
+    Index("ix_job_worker", "worker_id", "state"),
     Index("ix_job_resource", "resource_arn", "kind", "created_at"),
 )
 
@@ -328,6 +331,8 @@ node = Table(
     Column("pid", Integer, nullable=False),
     Column("started_at", UtcDateTime, nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
+    Column("beat", BigInteger, nullable=False, default=0),  # grows while the process lives
+    Column("reaped_at", UtcDateTime),  # it was taken for dead: what it held goes to others, it must stop
 )
 
 idempotency = Table(

@@ -1,0 +1,25 @@
+"""What a job says about its end, in AWS's words where AWS has words for it.
+
+Source: AWS Backup Developer Guide, "Backup dashboards", "Monitoring events using EventBridge".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from safehold.domain.jobs import JobKind
+
+BUSY_RESOURCE = "Backup job failed because there was a running job for the same resource."
+NOT_STARTED: Mapping[JobKind, str] = {
+    JobKind.BACKUP: "Backup job expired before completion.",
+    JobKind.RESTORE: "Restore job was unable to start within the specified start window. "
+    "Try increasing your start window.",
+}
+NOT_COMPLETED: Mapping[JobKind, str] = {
+    JobKind.BACKUP: "Backup job expired before completion.",
+    JobKind.RESTORE: "Restore job expired before completion.",
+}
+STOPPED: Mapping[JobKind, str] = {
+    JobKind.BACKUP: "Backup job was stopped by user.",
+    JobKind.RESTORE: "Restore job was stopped by user.",
+}

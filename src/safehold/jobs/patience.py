@@ -1,0 +1,31 @@
+"""Going on through a database that is away for a moment: wait and try again, until it is back or we stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from safehold.core import log
+from safehold.jobs.context import Interrupted
+
+T = TypeVar("T")
+_log = log.get(__name__)
+
+FIRST_WAIT_SECONDS = 0.2
+LONGEST_WAIT_SECONDS = 5.0
+
+
+def patiently(work: Callable[[], T], *, stopping: threading.Event) -> T:
+    """The result of `work`, a transaction that may run more than once. Raises Interrupted when stopping."""
+    wait = FIRST_WAIT_SECONDS
+    while True:
+        try:
+            return work()
+        except (OperationalError, InterfaceError) as error:
+            _log.warning("the catalog does not answer, trying again", extra={"error": str(error.orig)})
+        if stopping.wait(wait):
+            raise Interrupted("the worker stops while the catalog is away")
+        wait = min(2 * wait, LONGEST_WAIT_SECONDS)

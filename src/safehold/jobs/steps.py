@@ -1,0 +1,195 @@
+"""The three steps that every job consists of, for ever: prepare, run, finish. They know no engine.
+
+Each may run again, in another process, after a crash anywhere: so each takes the job first (unless this
+process holds it already), and all that it writes about the job is fenced by worker and attempt.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from safehold.core import log
+from safehold.core.clock import Clock
+from safehold.core.errors import JobAborted, JobExpired, SafeholdError
+from safehold.domain.job_states import JobEvent, ending, has_ended
+from safehold.domain.jobs import Job, JobKind
+from safehold.jobs.context import Interrupted, JobContext, Runner
+from safehold.jobs.outcome import SUCCESS, Outcome, expired, failed, stopped
+from safehold.jobs.patience import patiently
+from safehold.records import checkpoints, claims
+from safehold.records.claims import Refusal
+from safehold.records.engine import Catalog
+from safehold.records.tx import Tx
+
+T = TypeVar("T")
+_log = log.get(__name__)
+
+BUSY_WAIT_SECONDS = 0.3  # between two tries to take a job whose resource another one still holds
+MAX_ATTEMPTS = 50  # a job that takes its worker down with it ends here, FAILED
+
+
+class JobSteps:
+    """Runs jobs' steps for one worker. Threads share it; each job is in one thread at a time.
+
+    stopping  set from outside when this worker must let go of everything
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        runners: Mapping[JobKind, Runner],
+        *,
+        worker_id: str,
+        clock: Clock,
+        stopping: threading.Event,
+    ) -> None:
+        self._catalog = catalog
+        self._runners = runners
+        self._worker_id = worker_id
+        self._clock = clock
+        self._stopping = stopping
+        self._held: dict[str, Job] = {}
+
+    def prepare(self, job_id: str) -> bool:
+        """The job is this worker's and may run; False when it has ended already."""
+        return self._guarded(job_id, lambda: self._hold(job_id) is not None)
+
+    def run(self, job_id: str) -> Outcome | None:
+        """Do the job's work; how it ended, or None when it had ended already."""
+        return self._guarded(job_id, lambda: self._run(job_id))
+
+    def finish(self, job_id: str, outcome: Outcome) -> None:
+        """The job has ended as `outcome` says, unless it had ended before."""
+        self._guarded(job_id, lambda: self._finish(job_id, outcome))
+
+    def _guarded(self, job_id: str, step: Callable[[], T]) -> T:
+        """Let go of the job if this attempt ends here; whoever takes it next repeats the step."""
+        try:
+            return step()
+        except Interrupted:
+            self._let_go(job_id)
+            raise
+
+    def _transact(self, work: Callable[[Tx], T]) -> T:
+        def once() -> T:
+            with self._catalog.begin() as tx:
+                return work(tx)
+
+        return patiently(once, stopping=self._stopping)
+
+    def _hold(self, job_id: str) -> Job | None:
+        """The job, held; None when it has ended. Waits while its resource is held by another job."""
+        if job_id in self._held:
+            return self._held[job_id]
+        while not self._stopping.is_set():
+            taken = self._transact(lambda tx: self._take(tx, job_id))
+            if isinstance(taken, Job):
+                self._held[job_id] = taken
+                return taken
+            if taken is Refusal.ENDED:
+                return None
+            if taken is Refusal.REAPED:
+                break
+            self._stopping.wait(BUSY_WAIT_SECONDS)
+        raise Interrupted(f"{job_id} cannot be taken: the worker stops")
+
+    def _take(self, tx: Tx, job_id: str) -> Job | Refusal:
+        job = claims.find_locked(tx, job_id)
+        if job is None or has_ended(job.state):
+            return Refusal.ENDED
+        now = self._clock.now()
+        if job.attempt == 0 and job.start_by is not None and now > job.start_by:
+            return Refusal.BUSY if claims.is_resource_busy(tx, job) else self._expire(tx, job)
+        return claims.take(tx, job, worker_id=self._worker_id, now=now)
+
+    def _expire(self, tx: Tx, job: Job) -> Refusal:
+        message = expired(job.kind).status_message or ""
+        claims.end_unheld(tx, job, JobEvent.EXPIRE, message=message, now=self._clock.now())
+        return Refusal.ENDED
+
+    def _run(self, job_id: str) -> Outcome | None:
+        job = self._hold(job_id)
+        if job is None:
+            return None
+        if job.attempt > MAX_ATTEMPTS:
+            return failed(f"The job was interrupted {MAX_ATTEMPTS} times and is given up.")
+        lost = threading.Event()
+        context = JobContext(
+            self._begin(job), catalog=self._catalog, clock=self._clock, stopping=self._stopping, lost=lost
+        )
+        return self._outcome_of(context)
+
+    def _begin(self, job: Job) -> Job:
+        """The job's row says that it runs; its completion window begins with its first attempt."""
+        values: dict[str, Any] = {}
+        window = job.request.get("completion_window_minutes")
+        if job.complete_by is None and window is not None and job.started_at is not None:
+            values["complete_by"] = job.started_at + timedelta(minutes=float(window))
+        if not self._transact(lambda tx: claims.move_fenced(tx, job, JobEvent.RUN, **values)):
+            raise Interrupted(f"another attempt has taken over {job.id}")
+        return replace(job, **values)
+
+    def _outcome_of(self, context: JobContext) -> Outcome:
+        job = context.job
+        try:
+            context.check()
+            runner = self._runners.get(job.kind)
+            if runner is None:
+                return failed(f"This worker cannot run jobs of the kind {job.kind}.")
+            return runner.run(context)
+        except JobExpired:
+            return expired(job.kind)
+        except JobAborted:
+            return stopped(job.kind)
+        except SafeholdError as error:
+            _log.warning("job failed", extra={"job_id": job.id, "error": str(error)})
+            return failed(f"{error} {error.hint}".strip(), category=type(error).__name__)
+        except Exception:
+            _log.exception("job failed in a way that nobody foresaw", extra={"job_id": job.id})
+            return failed("Internal error; the worker's log has its trace.", category="InternalError")
+
+    def _finish(self, job_id: str, outcome: Outcome) -> None:
+        job = self._hold(job_id)
+        if job is not None and not self._transact(lambda tx: self._end(tx, job, outcome)):
+            raise Interrupted(f"another attempt has taken over {job_id}")
+        self._held.pop(job_id, None)
+
+    def _end(self, tx: Tx, job: Job, outcome: Outcome) -> bool:
+        is_ended = claims.move_fenced(tx, job, ending(outcome.state), **self._final_values(outcome))
+        if is_ended:
+            runner = self._runners.get(job.kind)
+            if runner is not None and runner.settle is not None:
+                runner.settle(tx, job, outcome)
+            checkpoints.delete_all(tx, job.id)
+        return is_ended
+
+    def _final_values(self, outcome: Outcome) -> dict[str, Any]:
+        is_good = ending(outcome.state) in (JobEvent.COMPLETE, JobEvent.COMPLETE_PARTLY)
+        category = outcome.message_category or (SUCCESS if is_good and not outcome.status_message else None)
+        values: dict[str, Any] = {
+            "status_message": outcome.status_message,
+            "message_category": category,
+            "completed_at": self._clock.now(),
+            "expected_completion_at": None,
+            "held_key": None,
+            "result": {**outcome.facts, "created_resource_arn": outcome.created_resource_arn},
+        }
+        if outcome.recovery_point_arn is not None:
+            values["recovery_point_arn"] = outcome.recovery_point_arn
+        if outcome.size_bytes is not None:
+            values["size_bytes"] = outcome.size_bytes
+        return values | ({"percent_done": 100.0} if is_good else {})
+
+    def _let_go(self, job_id: str) -> None:
+        job = self._held.pop(job_id, None)
+        if job is None:
+            return
+        try:
+            with self._catalog.begin() as tx:
+                claims.let_go(tx, job)
+        except Exception:  # the reaper frees what we could not
+            _log.exception("could not let go of a job", extra={"job_id": job_id})
