@@ -6,7 +6,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from safehold.domain.job_states import ACTIVE, ENDED, JobEvent, JobState, ending, exclusive_key, follow, has_ended
+from safehold.domain.job_states import (
+    ACTIVE,
+    ENDED,
+    JobEvent,
+    JobState,
+    ending,
+    exclusive_key,
+    follow,
+    has_ended,
+)
 from safehold.domain.jobs import Job, JobKind
 
 # Columns: claim, run, complete, complete partly, fail, expire, request abort, abort
@@ -32,7 +41,9 @@ def _cases() -> list[object]:
             afters = table.get(state, NEVER).split()
             for event, after in zip(JobEvent, afters, strict=True):
                 text = "nothing comes of it" if after == "-" else after
-                cases.append(pytest.param(kind, state, event, after, id=f"{kind} {state}, {event.name}: {text}"))
+                cases.append(
+                    pytest.param(kind, state, event, after, id=f"{kind} {state}, {event.name}: {text}")
+                )
     return cases
 
 

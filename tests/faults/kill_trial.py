@@ -167,7 +167,7 @@ class Trial:
                     found.broken.append(f"on resource {resource} {after} began before {before} ended")
 
     def _runs(self) -> Iterator[tuple[float, float, str, str]]:
-        """Each run of a job: when it began and ended. A killed one ends with its process, or its last sign."""
+        """Each run of a job, when it began and ended. A killed one ends with its process or its last sign."""
         runs: dict[tuple[str, str, str], list[list[str]]] = defaultdict(list)
         for words in self._lines("effects"):
             runs[words[1], words[3], words[5]].append(words)

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
-
-import pytest
 
 from safehold.domain.jobs import Job, JobKind
-from safehold.records import jobs, tables
+from safehold.records import jobs
 from safehold.records.engine import Catalog
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
-ACTIVE = ("CREATED", "PENDING", "RUNNING")
-
-
-@pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    opened = Catalog(f"sqlite:///{tmp_path}/catalog.db")
-    tables.metadata.create_all(opened.engine)
-    yield opened
-    opened.close()
 
 
 def a_job(job_id: str = "j1", **changes: object) -> Job:
@@ -55,18 +42,6 @@ def test_what_is_stored_comes_back_equal(catalog: Catalog) -> None:
         jobs.insert_job(tx, a_job())
     with catalog.read() as tx:
         assert jobs.find(tx, "j1") == a_job()
-
-
-def test_an_older_attempt_cannot_change_the_job(catalog: Catalog) -> None:
-    with catalog.begin() as tx:
-        jobs.insert_job(tx, a_job())
-        first = jobs.claim(tx, "j1", worker_id="a", states=ACTIVE, now=NOW)
-        second = jobs.claim(tx, "j1", worker_id="a", states=ACTIVE, now=NOW)
-        assert first is not None
-        assert second is not None
-        assert not jobs.update_fenced(tx, first, state="COMPLETED")
-        assert jobs.update_fenced(tx, second, state="COMPLETED")
-        assert jobs.claim(tx, "j1", worker_id="b", states=ACTIVE, now=NOW) is None
 
 
 def test_pages_are_newest_first_and_continue_where_they_ended(catalog: Catalog) -> None:

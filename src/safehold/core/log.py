@@ -34,7 +34,7 @@ def get(name: str) -> logging.Logger:
 
 
 def configure(*, form: Form = Form.PLAIN, level: str = "INFO", stream: TextIO | None = None) -> None:
-    """From now on every log line of this process goes to `stream` (stderr) in `form`. `main` calls it once."""
+    """From now on every log line of this process goes to `stream` (stderr). `main` calls it once."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_JsonLines() if form is Form.JSON else _PlainLines())
     root = logging.getLogger()
