@@ -1,17 +1,42 @@
-"""A catalog, a caller and a configuration for the API's tests."""
+"""A catalog, a caller, a configuration, and a server on loopback for the API's tests."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import boto3
 import pytest
+from botocore.client import BaseClient
+from botocore.config import Config
 
+from safehold.api import call as registry
 from safehold.api.call import ApiConfig, Call, Principal
+from safehold.api.server import running
+from safehold.api.wire.app import App
+from safehold.api.wire.authenticate import KeyRecord
+from safehold.api.wire.gateway import Gateway
+from safehold.core.clock import SystemClock
 from safehold.records.engine import Catalog
 from safehold.records.tables import metadata
 
 ACCOUNT = "123456789012"
 NOW = datetime(2030, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
+ROOT = Principal(account_id=ACCOUNT, arn=f"arn:aws:iam::{ACCOUNT}:root", user_id=ACCOUNT)
+KEYS = {
+    "AKIAROOT": KeyRecord("root/secret+=", ROOT),
+    "ASIATEMPORARY": KeyRecord("temporary", ROOT, session_token="a+token/=", expires_at=NOW),
+    "ASIAEXPIRED": KeyRecord("temporary", ROOT, session_token="t", expires_at=NOW - timedelta(days=20_000)),
+}
+
+
+class MovableClock(SystemClock):
+    """The machine's clock, off by as much as a test says."""
+
+    def __init__(self) -> None:
+        self.off = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.off
 
 
 @pytest.fixture
@@ -24,7 +49,7 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
 
 @pytest.fixture(scope="session")
 def principal() -> Principal:
-    return Principal(account_id=ACCOUNT, arn=f"arn:aws:iam::{ACCOUNT}:root", user_id=ACCOUNT)
+    return ROOT
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +70,60 @@ def call(catalog: Catalog, config: ApiConfig, principal: Principal) -> Iterator[
             tx=tx,
             config=config,
         )
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> dict:
+    """Handlers of this test alone, in place of the real ones."""
+    own: dict = dict(registry.handlers())
+    monkeypatch.setattr(registry, "_handlers", own)
+    return own
+
+
+@pytest.fixture(scope="session")
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+def gateway(catalog: Catalog, config: ApiConfig, clock: MovableClock) -> Iterator[Gateway]:
+    yield Gateway(catalog, config, find_key=KEYS.get, clock=clock)
+    clock.off = timedelta()
+
+
+@pytest.fixture(scope="session")
+def endpoint(
+    tmp_path_factory: pytest.TempPathFactory, config: ApiConfig, clock: MovableClock
+) -> Iterator[str]:
+    """A server that lives as long as the run; its handlers are whatever is registered at the moment."""
+    catalog = Catalog(f"sqlite:///{tmp_path_factory.mktemp('api') / 'catalog.db'}")
+    metadata.create_all(catalog.engine)
+    with running(App(Gateway(catalog, config, find_key=KEYS.get, clock=clock))) as url:
+        yield url
+    catalog.close()
+
+
+@pytest.fixture
+def client(endpoint: str, clock: MovableClock) -> Iterator[Callable[..., BaseClient]]:
+    """Makes stock clients of the server, closed when the test ends."""
+    made = []
+
+    def make(service: str = "backup", key: str = "AKIAROOT", **options: str) -> BaseClient:
+        record = KEYS.get(key, KEYS["AKIAROOT"])
+        made.append(
+            boto3.client(
+                service,
+                endpoint_url=endpoint,
+                region_name=options.get("site", "eu-north-1"),
+                aws_access_key_id=key,
+                aws_secret_access_key=options.get("secret", record.secret),
+                aws_session_token=options.get("token", record.session_token),
+                config=Config(retries={"max_attempts": 0}),
+            )
+        )
+        return made[-1]
+
+    yield make
+    clock.off = timedelta()
+    for one in made:
+        one.close()

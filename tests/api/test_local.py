@@ -1,7 +1,5 @@
 """Operations called in process behave as over the wire."""
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import text
 
@@ -17,14 +15,6 @@ def client(catalog: Catalog, config: ApiConfig, principal: Principal) -> LocalCl
     with catalog.begin() as tx:
         tx.execute(text("create table seen (name text)"))
     return LocalClient(catalog, config, principal=principal, site="eu-north-1")
-
-
-@pytest.fixture
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict]:
-    """Handlers of this test alone, in place of the real ones."""
-    own = dict(registry.handlers())
-    monkeypatch.setattr(registry, "_handlers", own)
-    return own
 
 
 def note(call: Call, req: dict) -> None:
@@ -96,3 +86,12 @@ def test_two_handlers_for_one_operation_are_refused() -> None:
     registry.handlers()
     with pytest.raises(ValueError, match="two handlers"):
         registry.operation("GetCallerIdentity", service="sts")(lambda call, req: {})
+
+
+def test_an_endpoint_is_called_as_an_operation_is(client: LocalClient) -> None:
+    status = client.native("GET", "/status")
+    assert (status["account_id"], status["site"], status["catalog"]) == (
+        "123456789012",
+        "eu-north-1",
+        "sqlite",
+    )

@@ -14,6 +14,7 @@ from typing import Any
 from safehold.api.call import Answer, ApiConfig, Call, Principal, Request, handlers
 from safehold.api.model.load import service
 from safehold.api.model.shapes import Operation
+from safehold.api.native import Endpoint, NativeRequest, endpoints
 from safehold.api.not_built import NOT_BUILT
 from safehold.api.wire.validate import validate
 from safehold.core import ids
@@ -55,6 +56,22 @@ def invoke(
         answer: Answer = handler(call, request)
         check(answer)
     return answer
+
+
+def invoke_endpoint(
+    catalog: Catalog,
+    config: ApiConfig,
+    endpoint: Endpoint,
+    *,
+    request: NativeRequest,
+    caller: Caller,
+    check: Callable[[Answer], None] = lambda answer: None,
+) -> Mapping[str, Any]:
+    """As `invoke`, for an endpoint of `/_safehold/v1`."""
+    with transaction(catalog, is_read=endpoint.is_read) as tx:
+        answer = endpoint.handler(call_of(endpoint.name, caller, tx=tx, config=config), request)
+        check(answer)
+        return answer
 
 
 def call_of(name: str, caller: Caller, *, tx: Tx, config: ApiConfig) -> Call:
@@ -101,6 +118,27 @@ class LocalClient:
         KeyError for a name that the model does not have.
         """
         operation = service(service_name).operations[name]
-        caller = Caller(self._principal, self._site, self._clock.now(), ids.new_id())
+        caller = self._caller()
         given = {key: value for key, value in request.items() if value is not None}
         return invoke(self._catalog, self._config, operation, request=given, caller=caller) or {}
+
+    def native(
+        self,
+        method: str,
+        path: str,
+        *,
+        labels: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Mapping[str, Any]:
+        """What the endpoint with this path template answers: `client.native("GET", "/status")`.
+
+        Raises RequestError, and KeyError when there is no such endpoint.
+        """
+        asked = NativeRequest(labels or {}, query or {}, body or {})
+        return invoke_endpoint(
+            self._catalog, self._config, endpoints()[method, path], request=asked, caller=self._caller()
+        )
+
+    def _caller(self) -> Caller:
+        return Caller(self._principal, self._site, self._clock.now(), ids.new_id())
