@@ -29,6 +29,10 @@ KEYS = {
 }
 
 
+def find_key(key_id: str, now: datetime) -> KeyRecord | None:
+    return KEYS.get(key_id)
+
+
 class MovableClock(SystemClock):
     """The machine's clock, off by as much as a test says."""
 
@@ -87,7 +91,7 @@ def clock() -> MovableClock:
 
 @pytest.fixture
 def gateway(catalog: Catalog, config: ApiConfig, clock: MovableClock) -> Iterator[Gateway]:
-    yield Gateway(catalog, config, find_key=KEYS.get, clock=clock)
+    yield Gateway(catalog, config, find_key=find_key, clock=clock)
     clock.off = timedelta()
 
 
@@ -98,7 +102,7 @@ def endpoint(
     """A server that lives as long as the run; its handlers are whatever is registered at the moment."""
     catalog = Catalog(f"sqlite:///{tmp_path_factory.mktemp('api') / 'catalog.db'}")
     metadata.create_all(catalog.engine)
-    with running(App(Gateway(catalog, config, find_key=KEYS.get, clock=clock))) as url:
+    with running(App(Gateway(catalog, config, find_key=find_key, clock=clock))) as url:
         yield url
     catalog.close()
 

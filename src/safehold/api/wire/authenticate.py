@@ -38,7 +38,8 @@ class KeyRecord:
     expires_at: datetime | None = None
 
 
-FindKey: TypeAlias = Callable[[str], KeyRecord | None]
+# By the key's id, at a moment: None for a key that nobody has, or that may not be used then.
+FindKey: TypeAlias = Callable[[str, datetime], KeyRecord | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def authenticate(request: HttpRequest, *, service: str, now: datetime, find_key:
     scope = _scope(claim)
     if scope.service != service:
         raise _invalid(f"Credential should be scoped to correct service: '{service}'.")
-    key = find_key(scope.access_key_id)
+    key = find_key(scope.access_key_id, now)
     if key is None or not _same(claim.session_token or "", key.session_token or ""):
         raise _refused(
             "UnrecognizedClientException", "The security token included in the request is invalid."
