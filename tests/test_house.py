@@ -1,0 +1,149 @@
+"""The rules of the house that no tool knows: who reads the time, how long files are, what they may not name."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src/safehold"
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+LONGEST_FILE = 500
+TOO_LONG: frozenset[str] = frozenset()  # may only shrink
+
+# Both lists are closed: a room that needs the time or a random number takes it as an argument.
+TIME_DOORS = {"core/clock.py"}
+RANDOM_DOORS = {
+    "core/ids.py",
+    "core/secrets.py",
+    "store/backends/local.py",  # names of temporary files
+    "store/keys.py",  # a vault's keys
+    "store/objects.py",  # padding
+    "store/sealing.py",  # salts and object ids must come from the process that seals, at that moment
+}
+READS_OF_TIME = {
+    "datetime.now",
+    "datetime.today",
+    "datetime.utcnow",
+    "date.today",
+    *(f"time.{name}{unit}" for name in ("time", "monotonic", "perf_counter") for unit in ("", "_ns")),
+}
+# Where the world comes in: beyond these a foreign exception is a bug, and may be seen as one.
+EDGES = {
+    "api/wire/gateway.py",  # the edge of a request
+    "jobs/steps.py",  # the edge of a job
+    "jobs/worker.py",  # the worker's loop
+    "cli/main.py",  # the end of a command
+}
+SOURCES_OF_RANDOMNESS = re.compile(
+    r"^(secrets|random)\.(?!compare_digest$)|^os\.(urandom|getrandom)$|^uuid\.uuid[14]$"
+)
+
+
+def tracked_files() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True)
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def name_in_source(module: Path) -> str:
+    return module.relative_to(SOURCE).as_posix()
+
+
+def names_used(module: Path) -> Iterator[tuple[int, str]]:
+    """Every dotted name that a module uses, with its line, imports resolved: `from time import time` too."""
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    origins = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            origins |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            origins |= {alias.asname: alias.name for alias in node.names if alias.asname}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name | ast.Attribute):
+            first, _, rest = ast.unparse(node).partition(".")
+            whole = ".".join(filter(None, (origins.get(first, first), rest)))
+            yield node.lineno, whole.removeprefix("datetime.") if whole.count(".") > 1 else whole
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name_in_source)
+def test_only_the_clock_reads_the_time(module: Path) -> None:
+    if name_in_source(module) not in TIME_DOORS:
+        assert [(line, name) for line, name in names_used(module) if name in READS_OF_TIME] == []
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name_in_source)
+def test_only_ids_keys_and_seals_draw_random_numbers(module: Path) -> None:
+    if name_in_source(module) not in RANDOM_DOORS:
+        assert [(line, name) for line, name in names_used(module) if SOURCES_OF_RANDOMNESS.match(name)] == []
+
+
+def test_the_lists_of_doors_name_files_that_need_them() -> None:
+    random = {
+        name_in_source(m) for m in MODULES if any(SOURCES_OF_RANDOMNESS.match(n) for _, n in names_used(m))
+    }
+    assert {door for door in RANDOM_DOORS if (SOURCE / door).exists()} == random
+
+
+def test_no_source_file_is_too_long() -> None:
+    lengths = {name_in_source(module): len(module.read_text("utf-8").splitlines()) for module in MODULES}
+    assert {name for name, length in lengths.items() if length > LONGEST_FILE} == TOO_LONG
+
+
+def test_exceptions_of_every_kind_are_caught_at_the_edges_only() -> None:
+    catching = {
+        name_in_source(module)
+        for module in MODULES
+        for node in ast.walk(ast.parse(module.read_text("utf-8")))
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or ast.unparse(node.type) in ("Exception", "BaseException"))
+    }
+    assert catching <= EDGES
+
+
+@pytest.mark.parametrize("name", ["run", "test"])
+def test_a_lock_has_a_hash_for_everything_and_names_no_host(name: str) -> None:
+    text = (ROOT / f"requirements/{name}.txt").read_text()
+    packages = re.split(r"\n(?=\S)", text.strip())
+    assert [
+        line
+        for line in packages
+        if not re.match(r"[a-z0-9-]+==[^ ]+ .*--hash=sha256:[0-9a-f]{64}", line, re.S)
+    ] == []
+    assert "://" not in text
+    assert not re.search(r"\b[a-z0-9-]+\.(org|com|net|io)\b", text)
+
+
+def test_what_runs_is_also_what_is_tested() -> None:
+    run, test = (
+        set(re.findall(r"^\S+==\S+", (ROOT / f"requirements/{name}.txt").read_text(), re.M))
+        for name in ("run", "test")
+    )
+    assert run - test == set()
+
+
+def test_no_file_names_a_folder_of_the_machine_it_was_written_on() -> None:
+    foreign = re.compile(r"(?<![\w.~$}/-])/(?:work|root|opt)/\w")
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in tracked_files()
+        if path.suffix not in (".json", ".gz")
+        for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), 1)
+        if foreign.search(line)
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "page",
+    sorted(p for p in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")]),
+    ids=lambda p: p.relative_to(ROOT).as_posix(),
+)
+def test_every_link_in_the_documents_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
