@@ -1,3 +1,8 @@
 """What all tests share: services that start once per run, and a time budget per room."""
 
-pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.run", "tests.fixtures.budget"]
+pytest_plugins = [
+    "tests.fixtures.postgres",
+    "tests.fixtures.catalog",
+    "tests.fixtures.run",
+    "tests.fixtures.budget",
+]

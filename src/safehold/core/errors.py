@@ -16,6 +16,8 @@
     ├─ ConfigError               the installation is set up wrongly
     │  ├─ DataFolderLocked          another `serve` uses this data folder
     │  ├─ DataFolderMissing         no installation there
+    │  ├─ AlreadyInstalled          the catalog holds an installation already
+    │  ├─ CatalogVersionError       the catalog's tables are not this program's
     │  └─ RootKeyError              the root key is missing, unreadable or not the right one
     ├─ SourceError               what is being backed up failed us
     │  ├─ SourceMissing             it is not there
@@ -147,6 +149,19 @@ class DataFolderLocked(ConfigError):
 
 class DataFolderMissing(ConfigError):
     hint = "Run `safehold init --data DIR` first."
+
+
+class AlreadyInstalled(ConfigError):
+    hint = "Use what is there, or take another data folder and catalog for a new installation."
+
+
+class CatalogVersionError(ConfigError):
+    hint = "Run `safehold serve` to bring an older catalog up to date, or the newer release that made it."
+
+    def __init__(self, found: str | None, wanted: str) -> None:
+        self.found = found
+        self.wanted = wanted
+        super().__init__(f"the catalog is at version {found or 'none'}, this program works with {wanted}")
 
 
 class RootKeyError(ConfigError):

@@ -1,8 +1,11 @@
-"""The one thing that SQLite and PostgreSQL spell alike but SQLAlchemy keeps apart: INSERT ... ON CONFLICT."""
+"""Where SQLite and PostgreSQL differ, or SQLAlchemy keeps apart what both spell alike."""
 
 from __future__ import annotations
 
-from sqlalchemy import Table
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from safehold.records.tx import Tx
@@ -11,3 +14,22 @@ from safehold.records.tx import Tx
 def insert_into(tx: Tx, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that has `on_conflict_do_nothing` and `on_conflict_do_update`."""
     return sqlite.insert(table) if tx.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def insert_if_new(tx: Tx, table: Table, values: Mapping[str, Any]) -> bool:
+    """Store a row; False, and nothing done, when a unique key of the table has it already.
+
+    The row itself answers: psycopg's count of inserted rows does not come through.
+    """
+    key = next(iter(table.primary_key))
+    query = insert_into(tx, table).values(values).on_conflict_do_nothing().returning(key)
+    return tx.execute(query).first() is not None
+
+
+def take_turns(tx: Tx, what: str) -> None:
+    """Until this transaction ends, no other one that asks for the same thing goes beyond this line.
+
+    SQLite has one writer at a time anyway; PostgreSQL is asked for a lock of that name.
+    """
+    if tx.dialect.name == "postgresql":
+        tx.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:what, 0))"), {"what": what})

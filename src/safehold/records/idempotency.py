@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from safehold.core.errors import InvalidParameterValue
-from safehold.records.dialect import insert_into
+from safehold.records.dialect import insert_if_new
 from safehold.records.tables import idempotency as t
 from safehold.records.tx import Tx
 
@@ -64,7 +64,7 @@ def store(
         "response": dict(response),
         "created_at": now,
     }
-    if tx.execute(insert_into(tx, t).values(row).on_conflict_do_nothing()).rowcount == 1:
+    if insert_if_new(tx, t, row):
         return None
     return find(tx, key, request_digest=request_digest)
 

@@ -8,11 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as insert_postgresql
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
 from safehold.core.errors import ResourceNotFound
 from safehold.domain.jobs import Job, JobKind
+from safehold.records import dialect
 from safehold.records.keyset import beyond
 from safehold.records.tables import job as t
 from safehold.records.tx import Tx
@@ -29,8 +28,7 @@ def insert_job(tx: Tx, job: Job) -> None:
 
 def insert_if_new(tx: Tx, job: Job) -> bool:
     """Store a job that a plan started; False when that plan, rule, time and resource have one already."""
-    into = insert_sqlite if tx.dialect.name == "sqlite" else insert_postgresql
-    is_new = tx.execute(into(t).values(_values(job)).on_conflict_do_nothing()).rowcount == 1
+    is_new = dialect.insert_if_new(tx, t, _values(job))
     if is_new:
         announce(tx)
     return is_new

@@ -10,7 +10,7 @@ from sqlalchemy import Row, select, update
 
 from safehold.core.errors import ResourceNotFound
 from safehold.domain.resources import Resource
-from safehold.records.dialect import insert_into
+from safehold.records.dialect import insert_if_new
 from safehold.records.keyset import beyond
 from safehold.records.tables import resource as t
 from safehold.records.tx import Tx
@@ -19,7 +19,7 @@ from safehold.records.tx import Tx
 def upsert(tx: Tx, resource: Resource) -> bool:
     """Store what was found; True when it was not known. A known one keeps `found_at` and is lost no more."""
     values = asdict(resource) | {"facts": dict(resource.facts), "lost_at": None}
-    if tx.execute(insert_into(tx, t).values(values).on_conflict_do_nothing()).rowcount == 1:
+    if insert_if_new(tx, t, values):
         return True
     changing = {key: value for key, value in values.items() if key not in ("arn", "found_at")}
     tx.execute(update(t).where(t.c.arn == resource.arn).values(changing))

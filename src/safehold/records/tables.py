@@ -261,8 +261,47 @@ recovery_point = Table(
     Column("restore_metadata", JSON, nullable=False),
     Column("facts", JSON, nullable=False),
     UniqueConstraint("vault_id", "arn"),
+    # Each list that the API can ask for is one of these, read backwards: a page never sorts.
     Index("ix_recovery_point_vault", "vault_id", "created_at", "id"),
-    Index("ix_recovery_point_resource", "resource_arn", "created_at", "id"),
+    Index("ix_recovery_point_vault_resource", "vault_id", "resource_arn", "created_at", "id"),
+    Index("ix_recovery_point_vault_type", "vault_id", "resource_type", "created_at", "id"),
+    Index("ix_recovery_point_vault_plan", "vault_id", "plan_id", "created_at", "id"),
+    Index("ix_recovery_point_vault_parent", "vault_id", "parent_arn", "created_at", "id"),
+    Index("ix_recovery_point_resource", "account_id", "site", "resource_arn", "created_at", "id"),
+    Index("ix_recovery_point_arn", "arn"),
+    Index("ix_recovery_point_status", "status", "delete_at", "id"),
+)
+
+# What has points in a vault, kept up in the transaction that adds or forgets a point.
+protected_resource = Table(
+    "protected_resource",
+    metadata,
+    Column("vault_id", String(36), ForeignKey("vault.id"), primary_key=True),
+    Column("resource_arn", String(2048), primary_key=True),
+    Column("account_id", String(12), nullable=False),
+    Column("site", String(64), nullable=False),
+    Column("resource_type", String(64), nullable=False),
+    Column("resource_name", String(512)),
+    Column("point_count", BigInteger, nullable=False),
+    Column("last_point_arn", String(2048), nullable=False),
+    Column("last_backup_at", UtcDateTime, nullable=False),
+    Index("ix_protected_resource_listing", "account_id", "site", "resource_arn", "vault_id"),
+)
+
+# Later facts about a point, on their way into its vault: the outbox from which workers write amendments.
+amendment = Table(
+    "amendment",
+    metadata,
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("recovery_point_id", String(64), nullable=False),
+    Column("vault_id", String(36), ForeignKey("vault.id"), nullable=False),
+    Column("kind", String(16), nullable=False),  # "lifecycle", "tags", "deletion"
+    Column("body", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("written_at", UtcDateTime),
+    Index("ix_amendment_pending", "written_at", "sequence"),
+    Index("ix_amendment_vault", "vault_id"),
+    sqlite_autoincrement=True,  # a number is never given twice, though rows go
 )
 
 # All kinds of job in one table: what the API shows, and the outbox from which workers take.
