@@ -24,9 +24,8 @@ _CODES: Mapping[str, str] = {
     "InvalidSignatureException": "SignatureDoesNotMatch",
     "IncompleteSignatureException": "IncompleteSignature",
     "MissingAuthenticationTokenException": "MissingAuthenticationToken",
-    "ExpiredTokenException": "ExpiredTokenException",
+    "ExpiredTokenException": "ExpiredToken",
     "SerializationException": "MalformedInput",
-    "InternalFailure": "InternalFailure",
 }
 
 
