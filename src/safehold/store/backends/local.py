@@ -27,6 +27,16 @@ class LocalBackend:
         self.root = root
         self._temporary = root / "tmp"
 
+    @classmethod
+    def create(cls, root: Path) -> LocalBackend:
+        """A new, empty place; its parent must be there. An existing folder is taken as it is."""
+        try:
+            root.mkdir(mode=0o700, exist_ok=True)
+            _sync_folder(root.parent)
+        except OSError as error:
+            raise StoreUnavailable(f"cannot make {root}: {error}") from error
+        return cls(root)
+
     def put(self, name: str, parts: Sequence[bytes | bytearray | memoryview]) -> None:
         target = self.root / name
         temporary = self._temporary / secrets.token_hex(8)

@@ -1,0 +1,277 @@
+"""A capture becomes a recovery point: items are read, their bytes stored, their tree built.
+
+Reading runs ahead in threads; what was read is taken in strictly in path order, so that the same content
+makes the same frames and a restore reads them in sequence.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import NamedTuple, Protocol
+
+from blake3 import blake3
+
+from safehold.domain.items import CONTENT_KINDS, Item, ItemKind, Listing, PreviousTree, walk_order
+from safehold.store.chunking import SMALL_BYTES
+from safehold.store.contents import encode_content
+from safehold.store.session import Session
+from safehold.store.trees import PageCutter, write_directory
+
+READERS = 2
+AHEAD_BYTES = 16 << 20
+AHEAD_SEGMENTS = 64
+SEGMENT_ITEMS = 2048
+BATCH_ITEMS = 64
+BATCH_BYTES = 2 << 20
+
+Advance = Callable[[int, int], None]  # (items, bytes) further; may raise to stop the job
+
+
+class Bytes(Protocol):
+    def blocks(self) -> Iterator[bytes | memoryview]: ...
+
+    def close(self) -> None: ...
+
+
+class Source(Protocol):
+    """What of a capture is needed here; connectors/contract.py describes it in full."""
+
+    def root(self) -> Item: ...
+
+    def listings(self) -> Iterator[Listing]: ...
+
+    def read_whole(self, directory: bytes, item: Item) -> tuple[bytes, Item] | None: ...
+
+    def open(self, directory: bytes, item: Item) -> tuple[Bytes, Item] | None: ...
+
+
+class _Read(NamedTuple):
+    position: int  # in its listing
+    item: Item | None  # as it was when read; None when it vanished
+    data: bytes
+    identity: bytes
+
+
+@dataclass(slots=True)
+class _Open:
+    """A directory whose tree is not finished: `items` are settled one by one; None is one that vanished."""
+
+    path: bytes
+    items: list[Item | None]
+    roots: dict[bytes, bytes] = field(default_factory=dict)  # finished sub-directories: name -> root page
+
+
+class _Segment(NamedTuple):
+    """A run of a listing's items, the small ones among them being read. Huge directories come in several."""
+
+    listing: Listing
+    start: int
+    end: int
+    batches: list[Future[list[_Read]]]
+    size: int  # bytes being read
+
+
+class TreeWriter:
+    """Builds the directories' trees as the listings pass by in depth-first order."""
+
+    def __init__(self, session: Session, previous: PreviousTree, cutter: PageCutter) -> None:
+        self._session = session
+        self._previous = previous
+        self._cutter = cutter
+        self._stack: list[_Open] = []
+        self._root_page = b""
+
+    def enter(self, listing: Listing) -> _Open:
+        while self._stack and not _is_below(listing.path, self._stack[-1].path):
+            self._close()
+        opened = _Open(listing.path, list(listing.items))
+        self._stack.append(opened)
+        return opened
+
+    @property
+    def current(self) -> _Open:
+        return self._stack[-1]
+
+    def finish(self) -> bytes:
+        """Close what is open; returns the root directory's first page."""
+        while self._stack:
+            self._close()
+        return self._root_page
+
+    def _close(self) -> None:
+        done = self._stack.pop()
+        items = [self._with_root(item, done.roots) for item in done.items if item is not None]
+        root_page = self._unchanged_root(done.path, items)
+        if root_page is None:
+            root_page = write_directory(items, self._cutter, self._session.put_page)
+        self._session.stats.items += len(items)
+        if not done.path:
+            self._root_page = root_page
+            return
+        name = done.path.rpartition(b"/")[2]
+        self._stack[-1].roots[name] = root_page
+
+    def _with_root(self, item: Item, roots: dict[bytes, bytes]) -> Item:
+        if item.kind != ItemKind.DIRECTORY:
+            return item
+        root_page = roots.get(item.name, b"")  # one that could not be listed is kept, empty
+        if item.content == root_page:
+            return item
+        return Item(item.name, item.kind, item.size_bytes, item.facts, root_page)
+
+    def _unchanged_root(self, path: bytes, items: list[Item]) -> bytes | None:
+        """The previous tree's root page of this directory, when every item is the very one it held."""
+        before = self._previous.listing(path)
+        if len(before) != len(items) or not items:
+            return None
+        if any(before.get(item.name) is not item for item in items):
+            return None
+        directory = self._previous_directory(path)
+        return None if directory is None else directory.content
+
+    def _previous_directory(self, path: bytes) -> Item | None:
+        if not path:
+            return self._previous.root()
+        parent, _, name = path.rpartition(b"/")
+        return self._previous.listing(parent).get(name)
+
+
+class Backup:
+    """One run over a capture."""
+
+    def __init__(
+        self,
+        session: Session,
+        source: Source,
+        previous: PreviousTree,
+        *,
+        chunk_id_key: bytes,
+        page_key: bytes,
+        advance: Advance,
+    ) -> None:
+        self._session = session
+        self._source = source
+        self._previous = previous
+        self._key = chunk_id_key
+        self._advance = advance
+        self._trees = TreeWriter(session, previous, PageCutter(page_key))
+
+    def run(self) -> Item:
+        """Take everything in; returns the root item with its tree. Raises SourceError, StoreError."""
+        root = self._source.root()
+        with ThreadPoolExecutor(READERS, thread_name_prefix="read") as readers:
+            for segment in self._read_ahead(readers):
+                self._take(segment)
+        self._session.stats.items += 1
+        return Item(root.name, root.kind, root.size_bytes, root.facts, self._trees.finish())
+
+    def _read_ahead(self, readers: ThreadPoolExecutor) -> Iterator[_Segment]:
+        """Segments in order, their small items being read; so much ahead of whoever takes them."""
+        ahead: deque[_Segment] = deque()
+        ahead_bytes = 0
+        for listing in walk_order(self._source.listings()):
+            for start in range(0, max(1, len(listing.items)), SEGMENT_ITEMS):
+                segment = self._start_reading(readers, listing, start)
+                ahead.append(segment)
+                ahead_bytes += segment.size
+                while ahead_bytes > AHEAD_BYTES or len(ahead) > AHEAD_SEGMENTS:
+                    oldest = ahead.popleft()
+                    ahead_bytes -= oldest.size
+                    yield oldest
+        yield from ahead
+
+    def _start_reading(self, readers: ThreadPoolExecutor, listing: Listing, start: int) -> _Segment:
+        batches: list[Future[list[_Read]]] = []
+        batch: list[tuple[int, Item]] = []
+        size = batch_bytes = 0
+        end = min(start + SEGMENT_ITEMS, len(listing.items))
+        for position in range(start, end):
+            item = listing.items[position]
+            if item.content is not None or item.kind not in CONTENT_KINDS or item.size_bytes > SMALL_BYTES:
+                continue
+            batch.append((position, item))
+            batch_bytes += item.size_bytes
+            if len(batch) >= BATCH_ITEMS or batch_bytes >= BATCH_BYTES:
+                batches.append(readers.submit(self._read, listing.path, batch))
+                size += batch_bytes
+                batch, batch_bytes = [], 0
+        if batch:
+            batches.append(readers.submit(self._read, listing.path, batch))
+        return _Segment(listing, start, end, batches, size + batch_bytes)
+
+    def _read(self, directory: bytes, batch: list[tuple[int, Item]]) -> list[_Read]:
+        found = []
+        key, read_whole = self._key, self._source.read_whole
+        for position, item in batch:
+            got = read_whole(directory, item)
+            if got is None:
+                found.append(_Read(position, None, b"", b""))
+            else:
+                data, as_read = got
+                found.append(_Read(position, as_read, data, blake3(data, key=key).digest()))
+        return found
+
+    def _take(self, segment: _Segment) -> None:
+        listing = segment.listing
+        opened = self._trees.enter(listing) if segment.start == 0 else self._trees.current
+        reads = chain.from_iterable(batch.result() for batch in segment.batches)
+        upcoming = next(reads, None)
+        stats = self._session.stats
+        for position in range(segment.start, segment.end):
+            item = listing.items[position]
+            if item.kind not in CONTENT_KINDS:
+                continue
+            stats.files += 1
+            if upcoming is not None and upcoming.position == position:
+                opened.items[position] = self._take_small(listing.path, upcoming)
+                upcoming = next(reads, None)
+            elif item.content is None:
+                opened.items[position] = self._take_large(listing.path, item)
+            settled = opened.items[position]
+            stats.total_bytes += settled.size_bytes if settled is not None else 0
+        self._advance(segment.end - segment.start, segment.size)
+
+    def _take_small(self, directory: bytes, read: _Read) -> Item | None:
+        item = read.item
+        if item is None:
+            return None
+        stats = self._session.stats
+        stats.read_items += 1
+        stats.read_bytes += len(read.data)
+        if read.data:
+            self._session.add_chunk(read.identity, read.data)
+        return self._settle(directory, item, read.identity if read.data else b"", len(read.data))
+
+    def _take_large(self, directory: bytes, item: Item) -> Item | None:
+        opened = self._source.open(directory, item)
+        if opened is None:
+            return None
+        content, as_read = opened
+        try:
+            parts = self._session.add_stream(self._watched(content.blocks()))
+        finally:
+            content.close()
+        self._session.stats.read_items += 1
+        size = sum(part.length for part in parts)
+        return self._settle(directory, as_read, encode_content(parts, self._session.put_page), size)
+
+    def _watched(self, blocks: Iterator[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+        for block in blocks:
+            yield block
+            self._advance(0, len(block))
+
+    def _settle(self, directory: bytes, item: Item, content: bytes, size: int) -> Item:
+        settled = Item(item.name, item.kind, size, item.facts, content)
+        before = self._previous.listing(directory).get(item.name)
+        if before is not None and before.facts == item.facts and before.content != content:
+            # Everything that marks a change says "unchanged", and the bytes differ.
+            self._session.stats.surprises += 1
+        return settled
+
+
+def _is_below(path: bytes, directory: bytes) -> bool:
+    return not directory or path.startswith(directory + b"/")

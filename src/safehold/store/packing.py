@@ -1,0 +1,109 @@
+"""Chunks to frames to objects."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import NamedTuple
+
+from safehold.store.backends.contract import Backend
+from safehold.store.index import ObjectRef
+from safehold.store.keys import VaultKeys
+from safehold.store.objects import Directory, FrameKind, FrameNote, assemble
+from safehold.store.sealing import ObjectType, begin_seal
+
+PACK_BYTES = 32 << 20
+FRAME_BYTES = 1 << 20
+PAGE_FRAME_BYTES = 256 << 10  # small: whoever looks for one item reads a few of these
+FRAME_CHUNKS = 4096
+ALONE_BYTES = 512 << 10  # a chunk from here on is a frame of its own
+
+
+class Frame(NamedTuple):
+    """Chunks that shall share a frame, still plain."""
+
+    kind: FrameKind
+    parts: list[bytes]
+    ids: list[bytes]
+
+    @property
+    def size(self) -> int:
+        return sum(len(part) for part in self.parts)
+
+    def note(self, sealed_bytes: int) -> FrameNote:
+        return FrameNote(int(self.kind), sealed_bytes, [len(part) for part in self.parts], b"".join(self.ids))
+
+
+class StoredObject(NamedTuple):
+    """An object that the backend has: what the index needs to know of it."""
+
+    ref: ObjectRef
+    directory: Directory
+    size_bytes: int
+
+
+class FrameFiller:
+    """Gathers chunks of one kind into frames, in the order they come."""
+
+    def __init__(self, kind: FrameKind, frame_bytes: int) -> None:
+        self._kind = kind
+        self._limit = frame_bytes
+        self._parts: list[bytes] = []
+        self._ids: list[bytes] = []
+        self._size = 0
+
+    def add(self, chunk_id: bytes, data: bytes) -> Frame | None:
+        """A frame that is now full, if any."""
+        if len(data) >= ALONE_BYTES:
+            return Frame(self._kind, [data], [chunk_id])
+        self._parts.append(data)
+        self._ids.append(chunk_id)
+        self._size += len(data)
+        return self.take() if self._size >= self._limit or len(self._ids) >= FRAME_CHUNKS else None
+
+    def take(self) -> Frame | None:
+        """What has been gathered so far, if anything."""
+        if not self._ids:
+            return None
+        frame = Frame(self._kind, self._parts, self._ids)
+        self._parts, self._ids, self._size = [], [], 0
+        return frame
+
+
+class OpenObject:
+    """An object being filled with frames, which are sealed elsewhere meanwhile."""
+
+    def __init__(self, keys: VaultKeys, vault_id: bytes, kind: ObjectType, name: str) -> None:
+        self.seal = begin_seal(keys, vault_id, kind, name)
+        self.name = name
+        self._notes: list[FrameNote] = []
+        self._sealing: list[Future[bytearray]] = []
+        self._plain_bytes = 0
+
+    @property
+    def next_number(self) -> int:
+        return len(self._notes)
+
+    def add(self, frame: Frame, sealing: Future[bytearray]) -> None:
+        """Take in a frame; `sealing` gives its bytes, sealed under `next_number` as it was before."""
+        self._notes.append(frame.note(0))
+        self._sealing.append(sealing)
+        self._plain_bytes += frame.size
+
+    def is_full(self) -> bool:
+        """As large as a pack should be, judged by what the sealed frames have shrunk to so far."""
+        if self._plain_bytes < PACK_BYTES:
+            return False
+        done = [number for number, sealing in enumerate(self._sealing) if sealing.done()]
+        sealed = sum(len(self._sealing[number].result()) for number in done)
+        plain = sum(sum(self._notes[number].lengths) for number in done)
+        return not plain or self._plain_bytes * sealed / plain >= PACK_BYTES
+
+    def store(self, backend: Backend) -> StoredObject:
+        """Wait for the frames and put the object. Raises StoreError, ObjectExists."""
+        frames = [sealing.result() for sealing in self._sealing]
+        for note, frame in zip(self._notes, frames, strict=True):
+            note.sealed_bytes = len(frame)
+        parts = assemble(self.seal, frames, self._notes)
+        backend.put(self.name, parts)
+        ref = ObjectRef(self.name, self.seal.header)
+        return StoredObject(ref, Directory(1, self._notes), sum(len(part) for part in parts))

@@ -1,0 +1,191 @@
+"""One recovery point being written: chunks and pages in, one record at the end.
+
+# ORDER: packs and trees, then the index fragment, then the point record. Whatever dies before the record
+# leaves nothing that a reader sees; whatever dies after it has lost nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from safehold.core.errors import ObjectExists, StoreError
+from safehold.store.backends.contract import Backend
+from safehold.store.chunking import ZERO_ID, Chunker, chunk_id, is_zero
+from safehold.store.contents import Part
+from safehold.store.index import Fragment, Index, ObjectRef, build_fragment, fragment_frames
+from safehold.store.keys import VaultKeys
+from safehold.store.objects import Directory, FrameKind, SealedObject
+from safehold.store.packing import (
+    FRAME_BYTES,
+    PAGE_FRAME_BYTES,
+    Frame,
+    FrameFiller,
+    OpenObject,
+    StoredObject,
+)
+from safehold.store.points import PointRecord, PointStats, decode_point, encode_record
+from safehold.store.sealing import ObjectType, new_object_name
+from safehold.store.workshop import Workshop
+
+COMBINED_BYTES = 1 << 20  # a point that adds less is one single object
+
+_TYPE_OF = {FrameKind.DATA: ObjectType.PACK, FrameKind.PAGES: ObjectType.TREE}
+
+
+class Session:
+    """Use as a `with` block; leaving it without `finish` leaves nothing behind."""
+
+    def __init__(self, backend: Backend, keys: VaultKeys, vault_id: bytes, index: Index) -> None:
+        self.stats = PointStats()
+        self._backend = backend
+        self._keys = keys
+        self._vault_id = vault_id
+        self._index = index
+        self._new: set[bytes] = set()
+        self._chunker = Chunker(keys.chunker_seed)
+        self._fillers = {
+            FrameKind.DATA: FrameFiller(FrameKind.DATA, FRAME_BYTES),
+            FrameKind.PAGES: FrameFiller(FrameKind.PAGES, PAGE_FRAME_BYTES),
+        }
+        self._held: list[Frame] | None = []  # until it is clear that one combined object will not do
+        self._held_bytes = 0
+        self._open: dict[FrameKind, OpenObject] = {}
+        self._workshop = Workshop(backend)
+        self._may_be_known = False
+
+    def __enter__(self) -> Self:
+        self._workshop.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._workshop.__exit__(kind, error, trace)
+        if not self._may_be_known:
+            self._clean_up()
+
+    def add_chunk(self, identity: bytes, data: bytes) -> None:
+        """The vault has this chunk when the point is committed. `identity` is its chunk id."""
+        self._add(FrameKind.DATA, identity, data)
+
+    def add_stream(self, blocks: Iterable[bytes | memoryview]) -> list[Part]:
+        """Cut a long item into chunks and take them in; returns them in order."""
+        parts = []
+        for data in self._chunker.cut(blocks):
+            parts.append(self._add_cut(data))
+            self.stats.read_bytes += len(data)
+        return parts
+
+    def _add_cut(self, data: bytes) -> Part:
+        if is_zero(data):
+            return Part(ZERO_ID, len(data))
+        identity = chunk_id(self._keys.chunk_id_key, data)
+        self.add_chunk(identity, data)
+        return Part(identity, len(data))
+
+    def put_page(self, page: bytes) -> bytes:
+        """Store an item-tree or content-list page; returns its id. Equal pages are one."""
+        identity = chunk_id(self._keys.chunk_id_key, page)
+        self._add(FrameKind.PAGES, identity, page)
+        return identity
+
+    def _add(self, kind: FrameKind, identity: bytes, data: bytes) -> None:
+        if identity in self._new or identity in self._index:
+            return
+        self._new.add(identity)
+        self.stats.new_chunks += 1
+        self.stats.new_bytes += len(data)
+        frame = self._fillers[kind].add(identity, data)
+        if frame is not None:
+            self._take(frame)
+
+    def _take(self, frame: Frame) -> None:
+        if self._held is None:
+            self._seal(frame)
+            return
+        self._held.append(frame)
+        self._held_bytes += frame.size
+        if self._held_bytes >= COMBINED_BYTES:
+            self._release_held()
+
+    def _release_held(self) -> None:
+        held, self._held = self._held or [], None
+        for frame in held:
+            self._seal(frame)
+
+    def _seal(self, frame: Frame) -> None:
+        target = self._open.get(frame.kind)
+        if target is None:
+            kind = _TYPE_OF[frame.kind]
+            target = self._open[frame.kind] = self._begin(kind, new_object_name(kind))
+        self._workshop.seal(target, frame)
+        if target.is_full():
+            self._workshop.upload(self._open.pop(frame.kind))
+
+    def _begin(self, kind: ObjectType, name: str) -> OpenObject:
+        return OpenObject(self._keys, self._vault_id, kind, name)
+
+    def finish(self, record: PointRecord) -> PointRecord:
+        """Commit the point. Returns the record that holds: an earlier attempt's, when it was there first.
+
+        Raises StoreError; nothing of the point is visible then.
+        """
+        for filler in self._fillers.values():
+            frame = filler.take()
+            if frame is not None:
+                self._take(frame)
+        point = self._begin(ObjectType.POINT, ObjectType.POINT.folder + record.point_id)
+        if self._held is None:
+            self._store_index(self._store_packs(), point)
+        for frame in self._held or ():
+            self._workshop.seal(point, frame)
+        record.stats = self.stats
+        self._may_be_known = True
+        self._workshop.seal(point, Frame(FrameKind.RECORD, [encode_record(record)], []))
+        return self._commit(point, record)
+
+    def _store_packs(self) -> list[StoredObject]:
+        for opened in self._open.values():
+            self._workshop.upload(opened)
+        self._open.clear()
+        return list(self._workshop.settle())
+
+    def _store_index(self, stored: list[StoredObject], point: OpenObject) -> None:
+        self.stats.stored_bytes += sum(item.size_bytes for item in stored)
+        objects = [(item.ref, item.directory) for item in stored]
+        # The point itself will hold no chunks: saying so now spares every later reader a look into it.
+        objects.append((ObjectRef(point.name, point.seal.header), Directory(1, [])))
+        fragment = build_fragment(objects)
+        self._may_be_known = True
+        self.stats.stored_bytes += self._put_fragment(fragment)
+        self._index.add(fragment)
+
+    def _put_fragment(self, fragment: Fragment) -> int:
+        target = self._begin(ObjectType.INDEX, new_object_name(ObjectType.INDEX))
+        for frame in fragment_frames(fragment):
+            self._workshop.seal(target, Frame(FrameKind.RECORD, [frame], []))
+        self._workshop.upload(target)
+        return self._workshop.settle()[-1].size_bytes
+
+    def _commit(self, point: OpenObject, record: PointRecord) -> PointRecord:
+        try:
+            stored = point.store(self._backend)
+        except ObjectExists:
+            there = SealedObject(self._backend, self._keys, self._vault_id, point.name)
+            return decode_point(there.record(), point.name)
+        self.stats.stored_bytes += stored.size_bytes
+        self._index.add(build_fragment([(stored.ref, stored.directory)]))
+        return record
+
+    def _clean_up(self) -> None:
+        """Take back what was stored for a point that will not be. Best effort: collection takes the rest.
+
+        # INVARIANT: only what no index fragment has ever named is deleted here. From the moment our fragment
+        # may be there, another writer may have found our chunks in it and refer to them.
+        """
+        for name in self._workshop.stored_names():
+            with suppress(StoreError):
+                self._backend.delete(name)

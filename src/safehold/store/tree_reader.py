@@ -1,0 +1,84 @@
+"""A recovery point's item tree, read page by page; never touches data packs."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+
+from safehold.core.errors import Damaged, ObjectMissing
+from safehold.domain.items import Item, ItemKind, Listing, PreviousTree, join
+from safehold.store.contents import GetPage
+from safehold.store.trees import find_item, read_directory
+
+KEPT_LISTINGS = 256
+
+
+class PointTree(PreviousTree):
+    """The items of one point. Not thread-safe: one reader each."""
+
+    def __init__(self, root: Item, get_page: GetPage) -> None:
+        self._root = root
+        self._get_page = get_page
+        self._kept: OrderedDict[bytes, Mapping[bytes, Item]] = OrderedDict()
+
+    def root(self) -> Item:
+        return self._root
+
+    def listing(self, path: bytes) -> Mapping[bytes, Item]:
+        """Items of that directory by name; empty when it is none. Raises Damaged, ObjectMissing."""
+        if path in self._kept:
+            self._kept.move_to_end(path)
+            return self._kept[path]
+        directory = self.directory(path)
+        content = directory.content if directory is not None else None
+        found = {item.name: item for item in read_directory(content or b"", self._get_page)}
+        self._kept[path] = found
+        if len(self._kept) > KEPT_LISTINGS:
+            self._kept.popitem(last=False)
+        return found
+
+    def directory(self, path: bytes) -> Item | None:
+        """The directory's own item, or None."""
+        if not path:
+            return self._root
+        parent, _, name = path.rpartition(b"/")
+        item = self.listing(parent).get(name)
+        return item if item is not None and item.kind == ItemKind.DIRECTORY else None
+
+    def find(self, path: bytes) -> Item | None:
+        """One item by path, reading only the pages on the way."""
+        item: Item | None = self._root
+        for name in path.split(b"/") if path else ():
+            if item is None or item.kind != ItemKind.DIRECTORY:
+                return None
+            item = find_item(item.content or b"", name, self._get_page)
+        return item
+
+    def walk(
+        self, path: bytes = b"", *, unreadable: Callable[[bytes, Exception], None] | None = None
+    ) -> Iterator[Listing]:
+        """Every directory from `path` down, in capture order.
+
+        With `unreadable`, a directory that cannot be read is told to it and passed over; else it raises.
+        """
+        start = self.find(path)
+        if start is not None and start.kind == ItemKind.DIRECTORY:
+            yield from self._walk(path, start, unreadable)
+
+    def _walk(
+        self, path: bytes, directory: Item, unreadable: Callable[[bytes, Exception], None] | None
+    ) -> Iterator[Listing]:
+        # A stack of our own: a tree may be deeper than Python's recursion goes.
+        pending = [(path, directory)]
+        while pending:
+            here, item = pending.pop()
+            try:
+                items = list(read_directory(item.content or b"", self._get_page))
+            except (Damaged, ObjectMissing) as error:
+                if unreadable is None:
+                    raise
+                unreadable(here, error)
+                continue
+            yield Listing(here, items)
+            below = [(join(here, sub.name), sub) for sub in items if sub.kind == ItemKind.DIRECTORY]
+            pending.extend(reversed(below))

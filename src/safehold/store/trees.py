@@ -1,0 +1,132 @@
+"""Item trees: one prolly tree per directory.
+
+A page ends where a keyed hash of a name says so, and the name alone: an item that changes moves no page
+boundary, so equal parts of two points are the same pages. A directory's item holds its tree's root.
+Page: [0, [item, ...]] for a leaf, [level, [[first name, page id], ...]] above.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+import msgspec
+from blake3 import blake3
+
+from safehold.core.errors import Damaged
+from safehold.domain.items import Item
+from safehold.store.contents import GetPage, PutPage
+
+PAGE_MIN_BYTES = 4 << 10
+PAGE_MAX_BYTES = 128 << 10
+BOUNDARY = 256  # one name in so many ends a page: pages of about 32 KiB
+MAX_LEVEL = 12
+
+T = TypeVar("T")
+
+
+class Leaf(msgspec.Struct, array_like=True):
+    level: int
+    items: list[Item]
+
+
+class Child(msgspec.Struct, array_like=True, gc=False):
+    name: bytes
+    page_id: bytes
+
+
+class Inner(msgspec.Struct, array_like=True):
+    level: int
+    children: list[Child]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_leaf = msgspec.msgpack.Decoder(Leaf)
+_inner = msgspec.msgpack.Decoder(Inner)
+
+
+class PageCutter:
+    """Decides where pages end, under the vault's page key."""
+
+    def __init__(self, page_key: bytes) -> None:
+        self._key = page_key
+
+    def ends(self, name: bytes) -> bool:
+        return int.from_bytes(blake3(name, key=self._key).digest(4), "big") % BOUNDARY == 0
+
+
+def write_directory(items: Sequence[Item], cutter: PageCutter, put_page: PutPage) -> bytes:
+    """Store a directory's items, sorted by name; returns its root page's id, b"" when it is empty."""
+    if not items:
+        return b""
+    whole = _encoder.encode(Leaf(0, list(items)))
+    if len(whole) <= PAGE_MIN_BYTES:
+        return put_page(whole)
+    leaves = _cut(items, _encoder.encode, lambda item: item.name, cutter)
+    children = [Child(page[0].name, put_page(_encoder.encode(Leaf(0, page)))) for page in leaves]
+    level = 1
+    while len(children) > 1:
+        pages = _cut(children, _encoder.encode, lambda child: child.name, cutter)
+        children = [Child(page[0].name, put_page(_encoder.encode(Inner(level, page)))) for page in pages]
+        level += 1
+    return children[0].page_id
+
+
+def _cut(
+    entries: Sequence[T], encode: Callable[[T], bytes], name: Callable[[T], bytes], cutter: PageCutter
+) -> Iterator[list[T]]:
+    page: list[T] = []
+    size = 0
+    for entry in entries:
+        page.append(entry)
+        size += len(encode(entry))
+        if size >= PAGE_MAX_BYTES or (size >= PAGE_MIN_BYTES and cutter.ends(name(entry))):
+            yield page
+            page, size = [], 0
+    if page:
+        yield page
+
+
+def read_directory(root_id: bytes, get_page: GetPage) -> Iterator[Item]:
+    """A directory's items in name order. Raises ObjectMissing, Damaged."""
+    if root_id:
+        yield from _read(get_page(root_id), MAX_LEVEL, get_page)
+
+
+def _read(page: bytes, highest: int, get_page: GetPage) -> Iterator[Item]:
+    try:
+        if _level(page) == 0:
+            yield from _leaf.decode(page).items
+            return
+        inner = _inner.decode(page)
+    except msgspec.DecodeError as error:
+        raise Damaged("an item-tree page cannot be read") from error
+    if not 0 < inner.level <= highest:
+        raise Damaged("an item-tree page is of a level that cannot be there")
+    for child in inner.children:
+        yield from _read(get_page(child.page_id), inner.level - 1, get_page)
+
+
+def find_item(root_id: bytes, name: bytes, get_page: GetPage) -> Item | None:
+    """One item of a directory, reading only the pages on its way."""
+    page = get_page(root_id) if root_id else b""
+    highest = MAX_LEVEL
+    while page:
+        try:
+            if _level(page) == 0:
+                return next((item for item in _leaf.decode(page).items if item.name == name), None)
+            inner = _inner.decode(page)
+        except msgspec.DecodeError as error:
+            raise Damaged("an item-tree page cannot be read") from error
+        if not 0 < inner.level <= highest:
+            raise Damaged("an item-tree page is of a level that cannot be there")
+        highest = inner.level - 1
+        before = [child for child in inner.children if child.name <= name]
+        page = get_page(before[-1].page_id) if before else b""
+    return None
+
+
+def _level(page: bytes) -> int:
+    if len(page) < 2 or page[0] != 0x92:  # MessagePack: an array of two, then the level
+        raise Damaged("an item-tree page cannot be read")
+    return page[1]

@@ -1,0 +1,172 @@
+"""One vault's store: what the rest of Safehold calls.
+
+Objects in one backend, under the vault's keys. Any number of these may be open on one vault at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from safehold.core.errors import ObjectExists, ObjectMissing
+from safehold.domain.items import Item, PreviousTree
+from safehold.store.backends.contract import Backend
+from safehold.store.backup import Advance, Backup, Source
+from safehold.store.chunks import ChunkReader, FrameReader
+from safehold.store.frames import seal_frame
+from safehold.store.index import Fragment, Index, ObjectRef, build_fragment, fragment_frames, parse_fragment
+from safehold.store.keys import KeyProvider, VaultKeys, open_or_create_keys, read_keys
+from safehold.store.objects import FrameKind, FrameNote, SealedObject, assemble
+from safehold.store.points import Amendment, PointRecord, decode_amendment, decode_point, encode_record
+from safehold.store.restoring import RestoreCounts, Restoring, Skip, Target
+from safehold.store.sealing import ObjectType, begin_seal, new_object_name
+from safehold.store.session import Session
+from safehold.store.tree_reader import PointTree
+
+UNCOVERED_POINTS = 64  # so many points without an index fragment, and a writer makes one for them
+
+
+class VaultStore:
+    """Opened once per job; the index is read when first needed. Threads: one job, its own helpers."""
+
+    def __init__(self, backend: Backend, keys: VaultKeys, vault_id: bytes) -> None:
+        self.backend = backend
+        self.keys = keys
+        self.vault_id = vault_id
+        self._index: Index | None = None
+        self._frames = FrameReader(backend, keys, vault_id)
+
+    @classmethod
+    def for_writing(cls, backend: Backend, provider: KeyProvider, vault_id: bytes) -> VaultStore:
+        """The vault's store; its keys are made when it has none yet."""
+        return cls(backend, open_or_create_keys(backend, provider, vault_id), vault_id)
+
+    @classmethod
+    def for_reading(cls, backend: Backend, provider: KeyProvider, vault_id: bytes) -> VaultStore:
+        """The store of a vault that was written to. Raises ObjectMissing, KeyMismatch, Damaged."""
+        return cls(backend, read_keys(backend, provider, vault_id), vault_id)
+
+    def object(self, name: str) -> SealedObject:
+        return SealedObject(self.backend, self.keys, self.vault_id, name)
+
+    # -- index
+
+    def index(self) -> Index:
+        """All chunks of the vault, as its fragments and combined points tell. Read once per opening."""
+        if self._index is None:
+            self._index = Index()
+            for info in self.backend.list(ObjectType.INDEX.folder):
+                self._index.add(self._read_fragment(info.name))
+            uncovered = self._uncovered_points(self._index)
+            if uncovered:
+                self._index.add(build_fragment((_ref(opened), opened.directory) for opened in uncovered))
+        return self._index
+
+    def _read_fragment(self, name: str) -> Fragment:
+        opened = self.object(name)
+        return parse_fragment(opened.frame(number) for number in range(len(opened.directory.frames)))
+
+    def _uncovered_points(self, index: Index) -> list[SealedObject]:
+        names = (info.name for info in self.backend.list(ObjectType.POINT.folder))
+        return [self.object(name) for name in names if name not in index.covered]
+
+    def compact_index(self) -> None:
+        """Write one fragment for combined points that have none, once there are many of them."""
+        index = Index()
+        for info in self.backend.list(ObjectType.INDEX.folder):
+            index.add(self._read_fragment(info.name))
+        uncovered = self._uncovered_points(index)
+        if len(uncovered) >= UNCOVERED_POINTS:
+            fragment = build_fragment((_ref(opened), opened.directory) for opened in uncovered)
+            self._put_records(ObjectType.INDEX, new_object_name(ObjectType.INDEX), fragment_frames(fragment))
+
+    # -- points
+
+    def points(self) -> Iterator[str]:
+        """Ids of all point records, in order of id, deleted ones included."""
+        for info in self.backend.list(ObjectType.POINT.folder):
+            yield info.name.removeprefix(ObjectType.POINT.folder)
+
+    def point(self, point_id: str) -> PointRecord:
+        """Raises ObjectMissing, Damaged."""
+        name = ObjectType.POINT.folder + point_id
+        return decode_point(self.object(name).record(), name)
+
+    def find_point(self, point_id: str) -> PointRecord | None:
+        with suppress(ObjectMissing):
+            return self.point(point_id)
+        return None
+
+    def tree(self, record: PointRecord) -> PointTree:
+        """The point's items. Reads no data pack."""
+        return PointTree(record.root, self.chunks().read)
+
+    def chunks(self) -> ChunkReader:
+        return ChunkReader(self._frames, self.index(), self.keys.chunk_id_key)
+
+    # -- amendments
+
+    def amend(self, point_id: str, kind: str, facts: dict[str, str], *, written_at: int) -> Amendment:
+        """Write down a later fact about a point. Several writers get sequence numbers of their own."""
+        sequence = max((a.sequence for a in self.amendments(point_id)), default=0)
+        while True:
+            sequence += 1
+            amendment = Amendment(
+                version=1, point_id=point_id, sequence=sequence, kind=kind, written_at=written_at, facts=facts
+            )
+            name = f"{ObjectType.AMENDMENT.folder}{point_id}/{sequence:08}"
+            with suppress(ObjectExists):
+                self._put_records(ObjectType.AMENDMENT, name, [encode_record(amendment)])
+                return amendment
+
+    def amendments(self, point_id: str) -> list[Amendment]:
+        """In the order they were written."""
+        names = [info.name for info in self.backend.list(f"{ObjectType.AMENDMENT.folder}{point_id}/")]
+        return [decode_amendment(self.object(name).record(), name) for name in sorted(names)]
+
+    def is_deleted(self, point_id: str) -> bool:
+        return any(amendment.kind == "deletion" for amendment in self.amendments(point_id))
+
+    def _put_records(self, kind: ObjectType, name: str, records: Sequence[bytes]) -> None:
+        seal = begin_seal(self.keys, self.vault_id, kind, name)
+        frames = [seal_frame(seal, number, [record]) for number, record in enumerate(records)]
+        notes = [
+            FrameNote(int(FrameKind.RECORD), len(frame), [len(record)], b"")
+            for frame, record in zip(frames, records, strict=True)
+        ]
+        self.backend.put(name, assemble(seal, frames, notes))
+
+    # -- backup and restore
+
+    def session(self) -> Session:
+        """Begin a recovery point; use as a `with` block."""
+        return Session(self.backend, self.keys, self.vault_id, self.index())
+
+    def take_in(self, session: Session, source: Source, previous: PreviousTree, *, advance: Advance) -> Item:
+        """Read a capture into a session; returns the root item for the point record."""
+        backup = Backup(
+            session,
+            source,
+            previous,
+            chunk_id_key=self.keys.chunk_id_key,
+            page_key=self.keys.page_key,
+            advance=advance,
+        )
+        return backup.run()
+
+    def restore(
+        self,
+        record: PointRecord,
+        target: Target,
+        *,
+        paths: Sequence[bytes] = (),
+        advance: Advance,
+        skip: Skip,
+    ) -> RestoreCounts:
+        """Put a point's items into a target; see Restoring.run."""
+        restoring = Restoring(self._frames, self.chunks(), target, advance=advance, skip=skip)
+        return restoring.run(self.tree(record), paths)
+
+
+def _ref(opened: SealedObject) -> ObjectRef:
+    return ObjectRef(opened.name, opened.seal.header)
