@@ -1,4 +1,4 @@
-"""The rules of the house that no tool knows: who reads the time, how long files are, what they may not name."""
+"""House rules that no tool knows: who reads the time, how long files are, what they may not name."""
 
 from __future__ import annotations
 
