@@ -1,5 +1,6 @@
 """A catalog, a caller, a configuration, and a server on loopback for the API's tests."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +18,6 @@ from safehold.api.wire.authenticate import KeyRecord
 from safehold.api.wire.gateway import Gateway
 from safehold.core.clock import SystemClock
 from safehold.records.engine import Catalog
-from safehold.records.tables import metadata
 
 ACCOUNT = "123456789012"
 NOW = datetime(2030, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
@@ -43,14 +43,6 @@ class MovableClock(SystemClock):
         return super().now() + self.off
 
 
-@pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    catalog = Catalog(f"sqlite:///{tmp_path / 'catalog.db'}")
-    metadata.create_all(catalog.engine)
-    yield catalog
-    catalog.close()
-
-
 @pytest.fixture(scope="session")
 def principal() -> Principal:
     return ROOT
@@ -62,8 +54,8 @@ def config() -> ApiConfig:
 
 
 @pytest.fixture
-def call(catalog: Catalog, config: ApiConfig, principal: Principal) -> Iterator[Call]:
-    with catalog.begin() as tx:
+def call(sqlite_catalog: Catalog, config: ApiConfig, principal: Principal) -> Iterator[Call]:
+    with sqlite_catalog.begin() as tx:
         yield Call(
             operation="ListBackupVaults",
             request_id="r-1",
@@ -90,18 +82,18 @@ def clock() -> MovableClock:
 
 
 @pytest.fixture
-def gateway(catalog: Catalog, config: ApiConfig, clock: MovableClock) -> Iterator[Gateway]:
-    yield Gateway(catalog, config, find_key=find_key, clock=clock)
+def gateway(sqlite_catalog: Catalog, config: ApiConfig, clock: MovableClock) -> Iterator[Gateway]:
+    yield Gateway(sqlite_catalog, config, find_key=find_key, clock=clock)
     clock.off = timedelta()
 
 
 @pytest.fixture(scope="session")
 def endpoint(
-    tmp_path_factory: pytest.TempPathFactory, config: ApiConfig, clock: MovableClock
+    tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, config: ApiConfig, clock: MovableClock
 ) -> Iterator[str]:
     """A server that lives as long as the run; its handlers are whatever is registered at the moment."""
-    catalog = Catalog(f"sqlite:///{tmp_path_factory.mktemp('api') / 'catalog.db'}")
-    metadata.create_all(catalog.engine)
+    path = shutil.copy(sqlite_template, tmp_path_factory.mktemp("api") / "catalog.db")
+    catalog = Catalog(f"sqlite:///{path}")
     with running(App(Gateway(catalog, config, find_key=find_key, clock=clock))) as url:
         yield url
     catalog.close()

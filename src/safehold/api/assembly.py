@@ -1,0 +1,30 @@
+"""Puts the API together out of a catalog and an installation's root key."""
+
+from __future__ import annotations
+
+from safehold.api.call import ApiConfig, handlers
+from safehold.api.keys import keys_of
+from safehold.api.native import endpoints
+from safehold.api.wire.app import App
+from safehold.api.wire.gateway import Gateway
+from safehold.core.clock import Clock, SystemClock
+from safehold.core.secrets import RootKey
+from safehold.records.access_keys import KeyLookup
+from safehold.records.engine import Catalog
+
+
+def api_config(root_key: RootKey, *, aws_limits: str) -> ApiConfig:
+    """What every process of the installation has in common; page tokens of one are good at another."""
+    return ApiConfig(page_key=root_key.derive("page-tokens"), aws_limits=aws_limits)
+
+
+def api_app(catalog: Catalog, root_key: RootKey, *, aws_limits: str, clock: Clock | None = None) -> App:
+    """The whole API, for `server.serve`. The catalog stays the caller's.
+
+    Handlers and routes are loaded now, not with the first request.
+    """
+    handlers()
+    endpoints()
+    config = api_config(root_key, aws_limits=aws_limits)
+    find_key = keys_of(KeyLookup(catalog, root_key))
+    return App(Gateway(catalog, config, find_key=find_key, clock=clock or SystemClock()))
