@@ -38,22 +38,21 @@ class Lifecycle:
         return _later(created_at, self.move_to_cold_storage_after_days)
 
 
-def lifecycle_fault(lifecycle: Lifecycle) -> str | None:
-    """Why AWS would refuse this lifecycle, in its words; None when it would not."""
+def lifecycle_fault(lifecycle: Lifecycle, *, may_be_always: bool = False) -> str | None:
+    """Why AWS would refuse this lifecycle, in its words; None when it would not.
+
+    may_be_always  -1 days is allowed: with copies it means "as long as the original"
+    """
     delete, cold = lifecycle.delete_after_days, lifecycle.move_to_cold_storage_after_days
-    if delete is not None and delete != ALWAYS and not 1 <= delete <= MAX_DELETE_AFTER_DAYS:
-        return (
-            "Invalid lifecycle. DeleteAfterDays cannot be less than 1 or more than "
-            f"{MAX_DELETE_AFTER_DAYS} days"
-        )
-    if cold is None or cold == ALWAYS:
+    allowed = {None, ALWAYS} if may_be_always else {None}
+    for name, days in (("DeleteAfterDays", delete), ("MoveToColdStorageAfterDays", cold)):
+        if days not in allowed and not 1 <= (days or 0) <= MAX_DELETE_AFTER_DAYS:
+            return (
+                f"Invalid lifecycle. {name} cannot be less than 1 or more than {MAX_DELETE_AFTER_DAYS} days"
+            )
+    if cold is None or cold == ALWAYS or delete is None or delete == ALWAYS:
         return None
-    if not 1 <= cold <= MAX_DELETE_AFTER_DAYS:
-        return (
-            "Invalid lifecycle. MoveToColdStorageAfterDays cannot be less than 1 or more than "
-            f"{MAX_DELETE_AFTER_DAYS} days"
-        )
-    if delete is not None and delete != ALWAYS and delete < cold + MIN_DAYS_IN_COLD_STORAGE:
+    if delete < cold + MIN_DAYS_IN_COLD_STORAGE:
         return (
             f"Invalid lifecycle. DeleteAfterDays cannot be less than {MIN_DAYS_IN_COLD_STORAGE} days apart "
             "from MoveToColdStorageAfterDays"
