@@ -32,6 +32,11 @@ def new_access_key_id() -> str:
     return "AKIA" + base64.b32encode(secrets.token_bytes(10)).decode()
 
 
+def new_role_id() -> str:
+    """A fresh role id: `AROA` and sixteen characters of base 32."""
+    return "AROA" + base64.b32encode(secrets.token_bytes(10)).decode()
+
+
 def new_secret_access_key() -> str:
     """A fresh secret access key, forty characters."""
     return base64.b64encode(secrets.token_bytes(30)).decode()
