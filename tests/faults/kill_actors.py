@@ -124,7 +124,7 @@ def worker(folder: Path, catalog: Catalog, jobs_url: str) -> None:
         return Outcome(JobState.COMPLETED, size_bytes=STEPS)
 
     def settle(tx: Tx, ended: Job, outcome: Outcome) -> None:
-        """One row per successful end, without anything that would refuse a second one."""
+        """One row per fenced end, without anything that would refuse a second one."""
         row = {"account_id": "settled", "site": ended.id, "name": str(uuid.uuid4()), "value": outcome.state}
         tx.execute(insert(setting).values(**row, updated_at=datetime.now(UTC)))
 

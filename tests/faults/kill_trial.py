@@ -88,7 +88,8 @@ class Trial:
     def _start(self, role: str) -> subprocess.Popen[bytes]:
         with (self._folder / "stderr.log").open("ab") as errors:
             return subprocess.Popen(
-                [sys.executable, str(ACTORS), role, str(self._folder), *self._urls], stderr=errors
+                [sys.executable, "-X", "faulthandler", str(ACTORS), role, str(self._folder), *self._urls],
+                stderr=errors,
             )
 
     def _kill(self, number: int) -> None:
@@ -100,8 +101,16 @@ class Trial:
     def _wait_for_workers(self) -> None:
         deadline = time.monotonic() + 60
         while len(list(self._lines("ready"))) < ROLES.count("worker"):
-            assert time.monotonic() < deadline, "the workers do not start"
+            assert time.monotonic() < deadline, f"the workers do not start: {self._post_mortem()}"
             time.sleep(0.2)
+
+    def _post_mortem(self) -> str:
+        """What the processes are doing (those that live), and what they said."""
+        codes = [process.poll() for process in self._processes]
+        for process in self._processes:
+            process.send_signal(signal.SIGABRT)  # the fault handler prints every thread's trace
+            process.wait()
+        return f"exit codes {codes}, stderr:\n{(self._folder / 'stderr.log').read_text()}"
 
     def _is_drained(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
@@ -139,7 +148,7 @@ class Trial:
         found.broken += self._lost(rows.keys())
         stopped = {words[2] for words in self._lines("stopped")}
         for job_id, row in rows.items():
-            wanted = 1 if row.state == JobState.COMPLETED else 0
+            wanted = 1 if row.attempt else 0  # stopped before it began: no worker had to finish it
             if settled[job_id] != wanted:
                 found.broken.append(f"{job_id} is {row.state} and was finished {settled[job_id]} times")
             if row.state != JobState.COMPLETED and not (row.state == "ABORTED" and row.abort_requested_at):

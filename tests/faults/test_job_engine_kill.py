@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from tests.faults.kill_trial import Trial
 
-ROUNDS = int(os.environ.get("SAFEHOLD_KILL_ROUNDS", "8"))
-
 
 @pytest.mark.slow
 def test_jobs_survive_kills_of_every_process_on_embedded_files(tmp_path: Path) -> None:
     with Trial(tmp_path, seed=1) as trial:
-        found = trial.run(ROUNDS)
+        found = trial.run(10)
     assert found.broken == []
-    assert found.ends["COMPLETED"] > ROUNDS
+    assert found.ends["COMPLETED"] > 10
+
+
+@pytest.mark.slow
+def test_jobs_survive_kills_of_every_process_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
+    with Trial(tmp_path, seed=2, catalog_url=postgres_url, jobs_url=postgres_url) as trial:
+        found = trial.run(8)
+    assert found.broken == []
+    assert found.ends["COMPLETED"] > 8
+
+
+@pytest.mark.soak
+def test_jobs_survive_a_hundred_kills_on_embedded_files(tmp_path: Path) -> None:
+    with Trial(tmp_path, seed=3) as trial:
+        found = trial.run(100)
+    assert found.broken == []
+    assert found.ends["COMPLETED"] > 100

@@ -19,6 +19,7 @@
     │  ├─ AlreadyInstalled          the catalog holds an installation already
     │  ├─ CatalogVersionError       the catalog's tables are not this program's
     │  └─ RootKeyError              the root key is missing, unreadable or not the right one
+    ├─ CatalogUnavailable        the catalog's database does not answer, or lost what we had begun
     ├─ SourceError               what is being backed up failed us
     │  ├─ SourceMissing             it is not there
     │  └─ SourceDenied              it may not be read, or its root may not be written
@@ -166,6 +167,12 @@ class CatalogVersionError(ConfigError):
 
 class RootKeyError(ConfigError):
     hint = "Put back the root key that this data folder was made with; without it no vault opens."
+
+
+class CatalogUnavailable(SafeholdError):
+    """The transaction did not happen; the same one, made again, has a chance."""
+
+    retry = Retry.LATER
 
 
 class SourceError(SafeholdError):

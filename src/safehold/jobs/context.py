@@ -77,7 +77,7 @@ class JobContext:
         """Return at once if the work shall go on; costs a database read once a second at most.
 
         Call it between any two pieces of work that take less than a second. Raises JobAborted when the job
-        was told to stop, JobExpired when its completion window is over, Interrupted when this attempt is over.
+        was told to stop, JobExpired when its completion window is over, Interrupted when it is over here.
         """
         if self._stopping.is_set() or self._lost.is_set():
             raise Interrupted(f"the attempt at {self.job.id} ends here")

@@ -6,9 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy.exc import InterfaceError, OperationalError
-
 from safehold.core import log
+from safehold.core.errors import CatalogUnavailable
 from safehold.jobs.context import Interrupted
 
 T = TypeVar("T")
@@ -24,8 +23,8 @@ def patiently(work: Callable[[], T], *, stopping: threading.Event) -> T:
     while True:
         try:
             return work()
-        except (OperationalError, InterfaceError) as error:
-            _log.warning("the catalog does not answer, trying again", extra={"error": str(error.orig)})
+        except CatalogUnavailable as error:
+            _log.warning("the catalog does not answer, trying again", extra={"error": str(error)})
         if stopping.wait(wait):
             raise Interrupted("the worker stops while the catalog is away")
         wait = min(2 * wait, LONGEST_WAIT_SECONDS)

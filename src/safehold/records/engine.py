@@ -7,8 +7,10 @@ from contextlib import contextmanager
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from safehold.core.errors import CatalogUnavailable
 from safehold.records.tx import Tx
 
 BUSY_TIMEOUT_MS = 30_000  # longer than any write transaction here lasts, even on a crowded disk
@@ -26,20 +28,31 @@ class Catalog:
 
     @contextmanager
     def begin(self) -> Iterator[Tx]:
-        """One read-write transaction: committed when the block ends, rolled back when it raises."""
-        with self.engine.begin() as tx:
+        """One read-write transaction: committed when the block ends, rolled back when it raises.
+
+        Raises CatalogUnavailable.
+        """
+        with _converted(), self.engine.begin() as tx:
             yield tx
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
-        """One read-only snapshot; on SQLite it never waits for a writer."""
-        with self.engine.connect() as connection:
+        """One read-only snapshot; on SQLite it never waits for a writer. Raises CatalogUnavailable."""
+        with _converted(), self.engine.connect() as connection:
             options = {"read_only": True} if self.is_sqlite else {"postgresql_readonly": True}
             with connection.execution_options(**options).begin():
                 yield connection
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+@contextmanager
+def _converted() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise CatalogUnavailable(f"the catalog does not answer: {error.orig}") from error
 
 
 def _sqlite_engine(url: str) -> Engine:
