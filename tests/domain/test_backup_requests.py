@@ -18,7 +18,16 @@ from safehold.domain.lifecycle import Lifecycle
 NOW = datetime(2030, 1, 1, 5, 30, tzinfo=UTC)
 DUE = datetime(2030, 1, 1, 5, tzinfo=UTC)
 CREATOR = CreatedBy("p", "arn:p", "daily", "v", "r", "nightly", "cron(0 5 ? * * *)", "Etc/UTC")
-TARGET = Target("1" * 12, "us-east-1", "arn:r", "EFS", "home", "Default", "arn:v", "arn:role")
+TARGET = Target(
+    "1" * 12,
+    "us-east-1",
+    "arn:aws:elasticfilesystem:us-east-1:111111111111:file-system/fs-1",
+    "EFS",
+    "home",
+    "Default",
+    "arn:v",
+    "arn:role",
+)
 
 
 def test_a_request_survives_json() -> None:

@@ -1,4 +1,4 @@
-"""Which type an ARN is of, and which tags a newly found resource gets."""
+"""Which tags a newly found resource gets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from safehold.domain.resources import Matches, Resource, TagRule, resource_type_of, tags_when_found
+from safehold.domain.resources import Matches, Resource, TagRule, tags_when_found
 from safehold.domain.sources import Source
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -23,26 +23,6 @@ def a_resource(name: str = "home", path: str | None = "/srv/home") -> Resource:
 
 def a_source(**settings: object) -> Source:
     return Source("s1", "1" * 12, "us-east-1", "home", "files", "EFS", settings, NOW)
-
-
-@pytest.mark.parametrize(
-    ("arn", "expected"),
-    [
-        ("arn:aws:elasticfilesystem:us-east-1:111111111111:file-system/fs-1", "EFS"),
-        ("arn:aws:fsx:us-east-1:111111111111:file-system/fs-1", "FSx"),
-        ("arn:aws:fsx:us-east-1:111111111111:volume/fs-1/fsvol-1", "FSx"),
-        ("arn:aws:ec2:us-east-1:111111111111:volume/vol-1", "EBS"),
-        ("arn:aws:rds:us-east-1:111111111111:cluster:c", "Aurora"),
-        ("arn:aws:s3:::bucket", "S3"),
-        ("arn:aws:s3:::", None),
-        ("arn:aws:elasticfilesystem:us-east-1:111111111111:file-system/", None),
-        ("arn:aws:elasticfilesystem:us-east-1:111111111111:access-point/fsap-1", None),
-        ("arn:aws:sqs:us-east-1:111111111111:queue", None),
-        ("elasticfilesystem", None),
-    ],
-)
-def test_an_arn_says_its_resource_type(arn: str, expected: str | None) -> None:
-    assert resource_type_of(arn) == expected
 
 
 @pytest.mark.parametrize(

@@ -92,10 +92,9 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
         ListBackupPlanVersions CreateBackupSelection GetBackupSelection DeleteBackupSelection
         ListBackupSelections CreateBackupVault DescribeBackupVault DeleteBackupVault ListBackupVaults
         DescribeRecoveryPoint ListRecoveryPointsByBackupVault ListRecoveryPointsByResource
-        GetRecoveryPointRestoreMetadata UpdateRecoveryPointLifecycle DeleteRecoveryPoint StartBackupJob
-        StopBackupJob DescribeBackupJob ListBackupJobs StartRestoreJob DescribeRestoreJob
-        GetRestoreJobMetadata ListRestoreJobs ListRestoreJobsByProtectedResource DescribeProtectedResource
-        ListProtectedResources ListProtectedResourcesByBackupVault DescribeRegionSettings
+        GetRecoveryPointRestoreMetadata UpdateRecoveryPointLifecycle DeleteRecoveryPoint
+        DescribeProtectedResource ListProtectedResources ListProtectedResourcesByBackupVault
+        DescribeRegionSettings
         UpdateRegionSettings GetSupportedResourceTypes ListTags TagResource UntagResource""",
     ),
 )

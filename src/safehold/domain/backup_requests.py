@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from safehold.domain import arns
 from safehold.domain.jobs import Job, JobKind
 from safehold.domain.lifecycle import Lifecycle
 from safehold.domain.windows import (
@@ -114,6 +115,15 @@ def new_job(
         vault_name=target.vault_name,
         vault_arn=target.vault_arn,
         role_arn=target.role_arn,
+        # named before it is made, and by the job alone: a step that runs twice names the same point
+        recovery_point_arn=arns.recovery_point_arn(
+            target.resource_type,
+            target.resource_arn,
+            site=target.site,
+            account_id=target.account_id,
+            point_id=job_id,
+            created_at=now,
+        ),
         plan_id=None if creator is None else creator.plan_id,
         rule_id=None if creator is None else creator.rule_id,
         due_at=due_at,

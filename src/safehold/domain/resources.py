@@ -67,30 +67,3 @@ def tags_when_found(
     """
     applying = sorted((rule for rule in rules if rule.applies_to(resource)), key=lambda rule: rule.created_at)
     return {**known, **{rule.tag_key: rule.tag_value for rule in applying}, **source.declared_tags}
-
-
-# (service, how the resource part begins): the API's type. DocumentDB and Neptune share Aurora's ARNs.
-# Source: AWS Backup Developer Guide, "Amazon Resource Names"; docs/parity/jobs.md.
-_TYPES = (
-    ("elasticfilesystem", "file-system/", "EFS"),
-    ("fsx", "file-system/", "FSx"),
-    ("fsx", "volume/", "FSx"),
-    ("ec2", "volume/", "EBS"),
-    ("ec2", "instance/", "EC2"),
-    ("rds", "db:", "RDS"),
-    ("rds", "cluster:", "Aurora"),
-    ("dynamodb", "table/", "DynamoDB"),
-    ("s3", "", "S3"),
-)
-
-
-def resource_type_of(arn: str) -> str | None:
-    """The resource type that an ARN is of; None when no source can ever hold such a thing."""
-    parts = arn.split(":", 5)
-    if len(parts) != 6 or parts[0] != "arn":
-        return None
-    service, name = parts[2], parts[5]
-    found = (
-        type_ for of, start, type_ in _TYPES if service == of and name.startswith(start) and name != start
-    )
-    return next(found, None)

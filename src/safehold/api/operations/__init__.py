@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 
-FAMILIES: tuple[str, ...] = ("identity",)
+FAMILIES: tuple[str, ...] = ("backup_jobs", "identity", "restore_jobs")
 
 
 @cache

@@ -1,0 +1,219 @@
+"""Operations on restore jobs. They write down what shall happen; workers make it happen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement
+
+from safehold.api.call import Call, operation
+from safehold.api.job_lists import page_of_jobs, percent
+from safehold.core.errors import (
+    InvalidParameterValue,
+    InvalidRequest,
+    MissingParameterValue,
+    ResourceNotFound,
+)
+from safehold.core.ids import new_upper_id
+from safehold.domain.jobs import Job, JobKind
+from safehold.domain.limits import AwsLimits
+from safehold.domain.recovery_points import PointStatus, RecoveryPoint
+from safehold.domain.restore_requests import (
+    STRICT_MAX_ITEMS,
+    RestoreJobRequest,
+    check_metadata,
+    items_of,
+)
+from safehold.domain.roles import check_assumable
+from safehold.records import idempotency, jobs, recovery_points, resources, roles, vaults
+
+RESTORABLE = frozenset({PointStatus.COMPLETED, PointStatus.AVAILABLE, PointStatus.PARTIAL})
+
+c = jobs.columns
+
+
+@operation("StartRestoreJob")
+def start_restore_job(call: Call, req: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A job stands in the outbox; the same token again answers the first job and makes none.
+
+    Source: model 2018-11-15 `StartRestoreJob`; docs/parity/restores.md, "start".
+    """
+    key = _key(call, req)
+    digest = idempotency.digest(req)
+    earlier = None if key is None else idempotency.find(call.tx, key, request_digest=digest)
+    if earlier is not None:
+        return earlier
+    job = _wanted(call, req)
+    answer = {"RestoreJobId": job.id}
+    if key is not None:
+        earlier = idempotency.store(call.tx, key, request_digest=digest, response=answer, now=call.now)
+    if earlier is not None:
+        return earlier
+    jobs.insert_job(call.tx, job)
+    return answer
+
+
+@operation("DescribeRestoreJob")
+def describe_restore_job(call: Call, req: Mapping[str, Any]) -> Mapping[str, Any]:
+    """One job, however old. Source: model 2018-11-15 `DescribeRestoreJob`."""
+    return _shown(_get(call, req["RestoreJobId"]))
+
+
+@operation("GetRestoreJobMetadata")
+def get_restore_job_metadata(call: Call, req: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The metadata as the job was started with it. Source: model 2018-11-15 `GetRestoreJobMetadata`."""
+    job = _get(call, req["RestoreJobId"])
+    return {"RestoreJobId": job.id, "Metadata": RestoreJobRequest.from_json(job.request).metadata}
+
+
+@operation("ListRestoreJobs")
+def list_restore_jobs(call: Call, req: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Jobs of the last thirty days that match all filters, newest first.
+
+    Source: model 2018-11-15 `ListRestoreJobs`; docs/parity/restores.md, "list".
+    """
+    where = _status(req)
+    if req.get("ByRestoreTestingPlanArn") is not None:
+        where.append(c.request["restore_testing_plan_arn"].as_string() == req["ByRestoreTestingPlanArn"])
+    return _page(call, req, where)
+
+
+@operation("ListRestoreJobsByProtectedResource")
+def list_restore_jobs_by_protected_resource(call: Call, req: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Jobs of the last thirty days that restored points of that resource, newest first.
+
+    Source: model 2018-11-15 `ListRestoreJobsByProtectedResource`; docs/parity/restores.md, "list".
+    """
+    arn = req["ResourceArn"]
+    _check_known(call, arn)
+    created_at = c.request["recovery_point_created_at"].as_string()
+    where = [c.resource_arn == arn, *_status(req)]
+    if (after := req.get("ByRecoveryPointCreationDateAfter")) is not None:
+        where.append(created_at >= moment(after))
+    if (before := req.get("ByRecoveryPointCreationDateBefore")) is not None:
+        where.append(created_at <= moment(before))
+    return _page(call, req, where)
+
+
+def moment(at: datetime) -> str:
+    """A time as text that sorts as time does."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _key(call: Call, req: Mapping[str, Any]) -> idempotency.Key | None:
+    token = req.get("IdempotencyToken")
+    return None if not token else idempotency.Key(call.account_id, call.site, call.operation, token)
+
+
+def _get(call: Call, job_id: str) -> Job:
+    return jobs.get(call.tx, job_id, kind=JobKind.RESTORE, account_id=call.account_id, site=call.site)
+
+
+def _wanted(call: Call, req: Mapping[str, Any]) -> Job:
+    """The job row that is asked for. Raises what AWS answers to a request that cannot be met."""
+    metadata = dict(req["Metadata"])
+    check_metadata(metadata)
+    is_strict = call.config.aws_limits == AwsLimits.STRICT
+    items = items_of(metadata, max_items=STRICT_MAX_ITEMS if is_strict else None)
+    point = _point(call, req)
+    request = RestoreJobRequest(
+        metadata=metadata,
+        items=items,
+        recovery_point_id=point.id,
+        recovery_point_created_at=moment(point.created_at),
+        copy_source_tags=bool(req.get("CopySourceTagsToRestoredResource")),
+    )
+    return _job(call, point, request, role_arn=_role(call, req))
+
+
+def _role(call: Call, req: Mapping[str, Any]) -> str:
+    arn = req.get("IamRoleArn")
+    if not arn:
+        raise MissingParameterValue("IamRoleArn is required: a restore job runs as that role")
+    check_assumable(roles.find(call.tx, arn), arn)
+    return str(arn)
+
+
+def _point(call: Call, req: Mapping[str, Any]) -> RecoveryPoint:
+    arn = req["RecoveryPointArn"]
+    point = recovery_points.find_by_arn(call.tx, arn, account_id=call.account_id)
+    if point is None or point.site != call.site:
+        raise ResourceNotFound("Cannot find recovery point.", context=arn)
+    if point.status not in RESTORABLE:
+        raise InvalidRequest(f"Recovery point {arn} cannot be restored: its status is {point.status}")
+    asked = req.get("ResourceType")
+    if asked is not None and asked != point.resource_type:
+        raise InvalidParameterValue(f"Recovery point {arn} is of type {point.resource_type}, not {asked}")
+    return point
+
+
+def _job(call: Call, point: RecoveryPoint, request: RestoreJobRequest, *, role_arn: str) -> Job:
+    vault = vaults.find_by_id(call.tx, point.vault_id)
+    return Job(
+        id=new_upper_id(),
+        kind=JobKind.RESTORE,
+        account_id=call.account_id,
+        site=call.site,
+        state="PENDING",
+        resource_arn=point.resource_arn,
+        resource_type=point.resource_type,
+        resource_name=point.resource_name,
+        created_at=call.now,
+        request=request.to_json(),
+        vault_name=None if vault is None else vault.name,
+        vault_arn=None if vault is None else vault.arn,
+        role_arn=role_arn,
+        recovery_point_arn=point.arn,
+        size_bytes=point.size_bytes,
+    )
+
+
+def _check_known(call: Call, arn: str) -> None:
+    """Raise ResourceNotFound for a resource of which nothing is known here."""
+    if resources.find(call.tx, arn) is None and not jobs.page(call.tx, [c.resource_arn == arn], limit=1):
+        raise ResourceNotFound(f"Cannot find resource {arn}.")
+
+
+def _status(req: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+    return [] if req.get("ByStatus") is None else [c.state == req["ByStatus"]]
+
+
+def _page(call: Call, req: Mapping[str, Any], where: Sequence[ColumnElement[bool]]) -> Mapping[str, Any]:
+    found, token = page_of_jobs(call, req, kind=JobKind.RESTORE, where=where)
+    return {"RestoreJobs": [_shown(job) for job in found], "NextToken": token}
+
+
+def _shown(job: Job) -> dict[str, Any]:
+    """A job's members, those without a value left out."""
+    request = RestoreJobRequest.from_json(job.request)
+    members = {
+        "AccountId": job.account_id,
+        "RestoreJobId": job.id,
+        "RecoveryPointArn": job.recovery_point_arn,
+        "RecoveryPointCreationDate": datetime.fromisoformat(request.recovery_point_created_at),
+        "SourceResourceArn": job.resource_arn,
+        "BackupVaultArn": job.vault_arn,
+        "ResourceType": job.resource_type,
+        "IamRoleArn": job.role_arn,
+        "CreationDate": job.created_at,
+        "CompletionDate": job.completed_at,
+        "Status": job.state,
+        "StatusMessage": job.status_message,
+        "PercentDone": percent(job),
+        "BackupSizeInBytes": job.size_bytes,
+        "ExpectedCompletionTimeMinutes": _expected_minutes(job),
+        "CreatedResourceArn": (job.result or {}).get("created_resource_arn"),
+        "IsParent": False,
+        "ParentJobId": job.parent_job_id,
+    }
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _expected_minutes(job: Job) -> int | None:
+    """From the start to the expected end, in whole minutes, rounded up."""
+    if job.expected_completion_at is None:
+        return None
+    seconds = (job.expected_completion_at - (job.started_at or job.created_at)).total_seconds()
+    return max(0, -int(-seconds // 60))
