@@ -28,3 +28,11 @@ def with_prefix(tx: Tx, account_id: str, site: str, prefix: str) -> dict[str, Va
     where = (t.c.account_id == account_id, t.c.site == site, t.c.name.startswith(prefix, autoescape=True))
     rows = tx.execute(select(t.c.name, t.c.value).where(*where).order_by(t.c.name))
     return {row.name.removeprefix(prefix): row.value for row in rows}
+
+
+OPT_IN = "opt-in/"  # and a resource type: a bool, `ResourceTypeOptInPreference` of the region settings
+
+
+def opted_out(tx: Tx, account_id: str, site: str) -> set[str]:
+    """Resource types that the site's settings switch off; a type never set is switched on."""
+    return {name for name, is_on in with_prefix(tx, account_id, site, OPT_IN).items() if is_on is False}

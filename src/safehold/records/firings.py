@@ -1,0 +1,54 @@
+"""Firings as rows: what became of a rule's due times. A due time has one row, over all nodes and restarts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, select, update
+
+from safehold.domain.firings import Firing, Outcome
+from safehold.records.dialect import insert_if_new as insert_row_if_new
+from safehold.records.tables import firing as t
+from safehold.records.tx import Tx
+
+_FIELDS = tuple(field.name for field in fields(Firing))
+
+
+def insert_if_new(tx: Tx, firing: Firing) -> bool:
+    """Store it; False when that due time of that rule has one: then somebody else has dealt with it.
+
+    RACE: two schedulers see the same due time. The second waits here until the first has committed.
+    """
+    return insert_row_if_new(tx, t, asdict(firing))
+
+
+def set_job_count(tx: Tx, firing: Firing, job_count: int) -> None:
+    is_it = (
+        t.c.plan_id == firing.plan_id,
+        t.c.rule_id == firing.rule_id,
+        t.c.due_at == firing.due_at,
+    )
+    tx.execute(update(t).where(*is_it).values(job_count=job_count))
+
+
+def latest_by_rule(tx: Tx, plan_id: str, *, until: datetime) -> dict[str, datetime]:
+    """The latest due time not after `until` that was dealt with, by rule id.
+
+    Later ones do not count: a clock that once ran ahead must not silence a rule until it is right again.
+    """
+    latest = func.max(t.c.due_at, type_=t.c.due_at.type).label("latest")
+    query = select(t.c.rule_id, latest).where(t.c.plan_id == plan_id, t.c.due_at <= until)
+    return {row.rule_id: row.latest for row in tx.execute(query.group_by(t.c.rule_id))}
+
+
+def of_plan(tx: Tx, plan_id: str, *, limit: int) -> list[Firing]:
+    """The plan's latest firings, latest first."""
+    query = select(t).where(t.c.plan_id == plan_id).order_by(t.c.due_at.desc(), t.c.rule_id)
+    return [_from_row(row) for row in tx.execute(query.limit(limit))]
+
+
+def _from_row(row: Row[Any]) -> Firing:
+    values = {name: getattr(row, name) for name in _FIELDS}
+    return Firing(**values | {"outcome": Outcome(row.outcome)})
