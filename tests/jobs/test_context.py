@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -92,19 +93,21 @@ def test_a_worker_that_stops_interrupts_at_once(context: JobContext, stopping: t
         context.check()
 
 
-@pytest.mark.parametrize("what", ["check", "progress", "checkpoint"])
+@pytest.mark.parametrize(
+    "notice",
+    [
+        pytest.param(lambda context: context.check(), id="when it checks"),
+        pytest.param(lambda context: context.progress(1, 2), id="when it tells its progress"),
+        pytest.param(lambda context: context.put_checkpoint("x", 1), id="when it keeps a note"),
+    ],
+)
 def test_an_attempt_that_lost_its_job_is_interrupted(
-    context: JobContext, catalog: Catalog, what: str
+    context: JobContext, catalog: Catalog, notice: Callable[[JobContext], None]
 ) -> None:
     with catalog.begin() as tx:
         claims.let_go_all(tx, "a")
     with pytest.raises(Interrupted):
-        if what == "check":
-            context.check()
-        elif what == "progress":
-            context.progress(1, 2)
-        else:
-            context.put_checkpoint("x", 1)
+        notice(context)
     with pytest.raises(Interrupted):
         context.check()
 
@@ -112,12 +115,15 @@ def test_an_attempt_that_lost_its_job_is_interrupted(
 def test_interruption_is_not_taken_for_the_trouble_of_one_item(
     context: JobContext, stopping: threading.Event
 ) -> None:
-    stopping.set()
-    with pytest.raises(Interrupted):
+    def one_item() -> None:
         try:
             context.check()
         except Exception:
             pytest.fail("a runner that collects errors would have swallowed it")
+
+    stopping.set()
+    with pytest.raises(Interrupted):
+        one_item()
 
 
 def test_checkpoints_are_kept_for_the_next_attempt(context: JobContext) -> None:
