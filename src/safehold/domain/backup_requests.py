@@ -68,7 +68,7 @@ class BackupRequest:
 
     def to_json(self) -> dict[str, Any]:
         """The form in which `Job.request` keeps it."""
-        plain: dict[str, Any] = msgspec.to_builtins(self)
+        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
         return plain
 
     @staticmethod

@@ -23,3 +23,7 @@ STOPPED: Mapping[JobKind, str] = {
     JobKind.BACKUP: "Backup job was stopped by user.",
     JobKind.RESTORE: "Restore job was stopped by user.",
 }
+
+
+def missing_vault(vault_arn: str) -> str:
+    return f"Backup job failed because backup vault {vault_arn} does not exist."

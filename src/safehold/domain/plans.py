@@ -89,7 +89,7 @@ class PlanDocument:
 
     def to_json(self) -> dict[str, Any]:
         """The form in which the catalog keeps it."""
-        plain: dict[str, Any] = msgspec.to_builtins(self)
+        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
         return plain
 
     @staticmethod
