@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src/safehold"
 MODULES = sorted(SOURCE.rglob("*.py"))
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 
 LONGEST_FILE = 500
 TOO_LONG: frozenset[str] = frozenset()  # may only shrink
@@ -51,13 +53,18 @@ def tracked_files() -> list[Path]:
     return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
+@cache
+def tree_of(module: Path) -> ast.Module:
+    return ast.parse(module.read_text("utf-8"))
+
+
 def name_in_source(module: Path) -> str:
     return module.relative_to(SOURCE).as_posix()
 
 
 def names_used(module: Path) -> Iterator[tuple[int, str]]:
     """Every dotted name that a module uses, with its line, imports resolved: `from time import time` too."""
-    tree = ast.parse(module.read_text(encoding="utf-8"))
+    tree = tree_of(module)
     origins = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
@@ -99,7 +106,7 @@ def test_exceptions_of_every_kind_are_caught_at_the_edges_only() -> None:
     catching = {
         name_in_source(module)
         for module in MODULES
-        for node in ast.walk(ast.parse(module.read_text("utf-8")))
+        for node in ast.walk(tree_of(module))
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or ast.unparse(node.type) in ("Exception", "BaseException"))
     }
@@ -139,11 +146,48 @@ def test_no_file_names_a_folder_of_the_machine_it_was_written_on() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize(
-    "page",
-    sorted(p for p in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")]),
-    ids=lambda p: p.relative_to(ROOT).as_posix(),
-)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_link_in_the_documents_leads_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_file_that_a_document_quotes_is_there(page: Path) -> None:
+    quoted = re.findall(
+        r"`((?:src|tests|docs|tools|benches|requirements|changes)/[\w./-]+)`", page.read_text("utf-8")
+    )
+    assert [path for path in quoted if not (ROOT / path).exists()] == []
+
+
+def classes_with(verbs: set[str], folder: str) -> dict[str, Path]:
+    """The classes beneath a folder of the source that have these methods, promises (protocols) left out."""
+    return {
+        node.name: module
+        for module in sorted((SOURCE / folder).rglob("*.py"))
+        for node in tree_of(module).body
+        if isinstance(node, ast.ClassDef)
+        and "Protocol" not in map(ast.unparse, node.bases)
+        and verbs <= {part.name for part in node.body if isinstance(part, ast.FunctionDef)}
+    }
+
+
+def not_named_with_the_contract(classes: dict[str, Path], tests: str) -> list[str]:
+    """Those that no test file beneath the folder hands to the contract suite beside it."""
+    texts = [path.read_text("utf-8") for path in (ROOT / "tests" / tests).rglob("*.py")]
+    meeting = [text for text in texts if re.search(r"import.*\b\w*[cC]ontract\b", text)]
+    return [name for name in classes if not any(re.search(rf"\b{name}\b", text) for text in meeting)]
+
+
+def test_every_backend_meets_its_contract() -> None:
+    backends = classes_with({"put", "get", "size", "list", "delete"}, "store/backends")
+    assert {"LocalBackend", "MemoryBackend"} <= set(backends)
+    assert not_named_with_the_contract(backends, "store/backends") == []
+
+
+def test_every_connector_is_registered_and_meets_its_contract() -> None:
+    connectors = classes_with({"discover", "capture", "check_restore", "restore"}, "connectors")
+    folders = {path.parent.name for path in (SOURCE / "connectors").glob("*/__init__.py")}
+    assert {module.relative_to(SOURCE / "connectors").parts[0] for module in connectors.values()} == folders
+    assert {kind: type(connector_of(kind)).__name__ for kind in KINDS} == {}
+    assert not_named_with_the_contract(connectors, "connectors") == []
