@@ -25,7 +25,7 @@ demo:
 
 run:
 	@tools/setup run
-	@[ -e "$(DATA)" ] || .venv/bin/safehold init --data "$(DATA)" --profile safehold
+	@[ -e "$(DATA)/safehold.toml" ] || .venv/bin/safehold init --data "$(DATA)" --profile safehold
 	@exec .venv/bin/safehold serve --data "$(DATA)" --port $(PORT)
 
 test test-fast test-real soak:
