@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from safehold.domain.jobs import Job, JobKind
 from safehold.records import jobs
 from safehold.records.engine import Catalog
+from safehold.records.jobs import JobFilter
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -49,7 +50,7 @@ def test_pages_are_newest_first_and_continue_where_they_ended(catalog: Catalog) 
         for number in range(5):
             jobs.insert_job(tx, a_job(f"j{number}", due_at=None, plan_id=None))
     with catalog.read() as tx:
-        where = [jobs.columns.kind == "backup"]
-        first = jobs.page(tx, where, limit=3)
-        rest = jobs.page(tx, where, after=(first[-1].created_at, first[-1].id), limit=3)
+        wanted = JobFilter(kind=JobKind.BACKUP)
+        first = jobs.page(tx, wanted, limit=3)
+        rest = jobs.page(tx, wanted, after=(first[-1].created_at, first[-1].id), limit=3)
     assert [job.id for job in first + rest] == ["j4", "j3", "j2", "j1", "j0"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import fields
+import operator
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +19,29 @@ from safehold.records.tx import Tx
 
 CHANNEL = "safehold_jobs"  # on which PostgreSQL tells workers of new jobs
 _FIELDS = tuple(field.name for field in fields(Job))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """Which jobs a listing is about; None asks nothing. Bounds of time are inclusive."""
+
+    account_id: str | None = None
+    site: str | None = None
+    kind: JobKind | None = None
+    state: str | None = None
+    resource_arn: str | None = None
+    resource_type: str | None = None
+    vault_name: str | None = None
+    parent_job_id: str | None = None
+    message_category: str | None = None  # whatever its case: AWS's own pages differ in it
+    created_since: datetime | None = None
+    created_until: datetime | None = None
+    completed_since: datetime | None = None
+    completed_until: datetime | None = None
+    # What a restore job's request says; times there are text that sorts as time does.
+    restore_testing_plan_arn: str | None = None
+    point_created_since: str | None = None
+    point_created_until: str | None = None
 
 
 def insert_job(tx: Tx, job: Job) -> None:
@@ -55,19 +79,16 @@ def get(tx: Tx, job_id: str, *, kind: JobKind, account_id: str, site: str) -> Jo
 
 def page(
     tx: Tx,
-    where: Sequence[ColumnElement[bool]],
+    wanted: JobFilter,
     *,
     after: tuple[datetime, str] | None = None,
     limit: int,
 ) -> list[Job]:
-    """Jobs matching all of `where` (built from `columns`), newest first, beyond the last page's end."""
-    query = select(t).where(*where).order_by(t.c.created_at.desc(), t.c.id.desc())
+    """The jobs that the filter wants, newest first, beyond the last page's end."""
+    query = select(t).where(*_conditions(wanted)).order_by(t.c.created_at.desc(), t.c.id.desc())
     if after is not None:
         query = query.where(beyond((t.c.created_at, t.c.id), after, descending=True))
     return [from_row(row) for row in tx.execute(query.limit(limit))]
-
-
-columns = t.c  # for building the `where` of `page`
 
 
 def waiting(tx: Tx, *, limit: int) -> list[Job]:
@@ -90,6 +111,37 @@ def update_in_state(tx: Tx, job_id: str, states: Collection[str], **values: Any)
     """Change a job only while it is in one of `states`; False when it is not (any more)."""
     query = update(t).where(t.c.id == job_id, t.c.state.in_(states)).values(**values)
     return tx.execute(query).rowcount == 1
+
+
+_COMPARED: Mapping[str, tuple[ColumnElement[Any], Callable[[Any, Any], Any]]] = {
+    "account_id": (t.c.account_id, operator.eq),
+    "site": (t.c.site, operator.eq),
+    "kind": (t.c.kind, operator.eq),
+    "state": (t.c.state, operator.eq),
+    "resource_arn": (t.c.resource_arn, operator.eq),
+    "resource_type": (t.c.resource_type, operator.eq),
+    "vault_name": (t.c.vault_name, operator.eq),
+    "parent_job_id": (t.c.parent_job_id, operator.eq),
+    "message_category": (func.lower(t.c.message_category), lambda column, wanted: column == wanted.lower()),
+    "created_since": (t.c.created_at, operator.ge),
+    "created_until": (t.c.created_at, operator.le),
+    "completed_since": (t.c.completed_at, operator.ge),
+    "completed_until": (t.c.completed_at, operator.le),
+    "restore_testing_plan_arn": (t.c.request["restore_testing_plan_arn"].as_string(), operator.eq),
+    "point_created_since": (t.c.request["recovery_point_created_at"].as_string(), operator.ge),
+    "point_created_until": (t.c.request["recovery_point_created_at"].as_string(), operator.le),
+}
+
+
+def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
+    asked = ((name, getattr(wanted, name)) for name in _COMPARED)
+    return [_compare(name, value) for name, value in asked if value is not None]
+
+
+def _compare(name: str, value: object) -> ColumnElement[bool]:
+    column, compare = _COMPARED[name]
+    condition: ColumnElement[bool] = compare(column, value)
+    return condition
 
 
 def _values(job: Job) -> dict[str, Any]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, func
-
 from safehold.api import lifecycles
 from safehold.api.call import Call, operation
 from safehold.api.job_lists import page_of_jobs, percent
@@ -29,6 +27,7 @@ from safehold.domain.windows import (
     window_fault,
 )
 from safehold.records import idempotency, jobs, resources, roles, vaults
+from safehold.records.jobs import JobFilter
 
 # Source: model 2018-11-15 `StopBackupJob`; docs/parity/jobs.md, "stop".
 NEVER_STOPPED = frozenset({"Aurora", "DocumentDB", "FSx", "Neptune", "RDS", "SAP HANA on Amazon EC2"})
@@ -36,8 +35,6 @@ NEVER_STOPPED = frozenset({"Aurora", "DocumentDB", "FSx", "Neptune", "RDS", "SAP
 NAMED_AT_START = frozenset({"EFS"})
 MAX_VAULTS = 1000
 WITHOUT_POINT = frozenset({"FAILED", "ABORTED", "EXPIRED"})
-
-c = jobs.columns
 
 
 @operation("StartBackupJob")
@@ -73,7 +70,7 @@ def list_backup_jobs(call: Call, req: Mapping[str, Any]) -> Mapping[str, Any]:
 
     Source: model 2018-11-15 `ListBackupJobs`; docs/parity/jobs.md, "list".
     """
-    found, token = page_of_jobs(call, req, kind=JobKind.BACKUP, where=_filters(req))
+    found, token = page_of_jobs(call, req, _filter(req))
     known = _vaults_of(call)
     return {"BackupJobs": [_shown(job, known) for job in found], "NextToken": token}
 
@@ -155,15 +152,15 @@ def _request(call: Call, req: Mapping[str, Any]) -> BackupRequest:
     )
 
 
-def _filters(req: Mapping[str, Any]) -> list[ColumnElement[bool]]:
-    equal = {"ByResourceArn": c.resource_arn, "ByState": c.state, "ByBackupVaultName": c.vault_name}
-    where: list[ColumnElement[bool]] = [
-        column == req[name] for name, column in equal.items() if req.get(name) is not None
-    ]
+def _filter(req: Mapping[str, Any]) -> JobFilter:
     category = req.get("ByMessageCategory")
-    if category is not None and category not in ("*", "AGGREGATE_ALL"):
-        where.append(func.lower(c.message_category) == category.lower())  # AWS's own pages differ in case
-    return where
+    return JobFilter(
+        kind=JobKind.BACKUP,
+        resource_arn=req.get("ByResourceArn"),
+        state=req.get("ByState"),
+        vault_name=req.get("ByBackupVaultName"),
+        message_category=None if category in ("*", "AGGREGATE_ALL") else category,
+    )
 
 
 def _vaults_of(call: Call) -> Mapping[str, Vault]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-
-from sqlalchemy import ColumnElement
 
 from safehold.api.call import Call, operation
 from safehold.api.job_lists import page_of_jobs, percent
@@ -28,10 +27,9 @@ from safehold.domain.restore_requests import (
 )
 from safehold.domain.roles import check_assumable
 from safehold.records import idempotency, jobs, recovery_points, resources, roles, vaults
+from safehold.records.jobs import JobFilter
 
 RESTORABLE = frozenset({PointStatus.COMPLETED, PointStatus.AVAILABLE, PointStatus.PARTIAL})
-
-c = jobs.columns
 
 
 @operation("StartRestoreJob")
@@ -74,10 +72,7 @@ def list_restore_jobs(call: Call, req: Mapping[str, Any]) -> Mapping[str, Any]:
 
     Source: model 2018-11-15 `ListRestoreJobs`; docs/parity/restores.md, "list".
     """
-    where = _status(req)
-    if req.get("ByRestoreTestingPlanArn") is not None:
-        where.append(c.request["restore_testing_plan_arn"].as_string() == req["ByRestoreTestingPlanArn"])
-    return _page(call, req, where)
+    return _page(call, req, JobFilter(restore_testing_plan_arn=req.get("ByRestoreTestingPlanArn")))
 
 
 @operation("ListRestoreJobsByProtectedResource")
@@ -88,13 +83,13 @@ def list_restore_jobs_by_protected_resource(call: Call, req: Mapping[str, Any]) 
     """
     arn = req["ResourceArn"]
     _check_known(call, arn)
-    created_at = c.request["recovery_point_created_at"].as_string()
-    where = [c.resource_arn == arn, *_status(req)]
-    if (after := req.get("ByRecoveryPointCreationDateAfter")) is not None:
-        where.append(created_at >= moment(after))
-    if (before := req.get("ByRecoveryPointCreationDateBefore")) is not None:
-        where.append(created_at <= moment(before))
-    return _page(call, req, where)
+    after, before = (req.get(f"ByRecoveryPointCreationDate{bound}") for bound in ("After", "Before"))
+    wanted = JobFilter(
+        resource_arn=arn,
+        point_created_since=None if after is None else moment(after),
+        point_created_until=None if before is None else moment(before),
+    )
+    return _page(call, req, wanted)
 
 
 def moment(at: datetime) -> str:
@@ -172,16 +167,13 @@ def _job(call: Call, point: RecoveryPoint, request: RestoreJobRequest, *, role_a
 
 def _check_known(call: Call, arn: str) -> None:
     """Raise ResourceNotFound for a resource of which nothing is known here."""
-    if resources.find(call.tx, arn) is None and not jobs.page(call.tx, [c.resource_arn == arn], limit=1):
+    if resources.find(call.tx, arn) is None and not jobs.page(call.tx, JobFilter(resource_arn=arn), limit=1):
         raise ResourceNotFound(f"Cannot find resource {arn}.")
 
 
-def _status(req: Mapping[str, Any]) -> list[ColumnElement[bool]]:
-    return [] if req.get("ByStatus") is None else [c.state == req["ByStatus"]]
-
-
-def _page(call: Call, req: Mapping[str, Any], where: Sequence[ColumnElement[bool]]) -> Mapping[str, Any]:
-    found, token = page_of_jobs(call, req, kind=JobKind.RESTORE, where=where)
+def _page(call: Call, req: Mapping[str, Any], wanted: JobFilter) -> Mapping[str, Any]:
+    listed = replace(wanted, kind=JobKind.RESTORE, state=req.get("ByStatus"))
+    found, token = page_of_jobs(call, req, listed)
     return {"RestoreJobs": [_shown(job) for job in found], "NextToken": token}
 
 
