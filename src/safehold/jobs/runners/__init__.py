@@ -1,1 +1,26 @@
-"""One kind of job a file."""
+"""One kind of job a file; `all_runners` is the one list of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from safehold.connectors.contract import Connector
+from safehold.core.clock import Clock
+from safehold.domain.jobs import JobKind
+from safehold.jobs.context import Runner
+from safehold.jobs.runners.backup import BackupRunner
+from safehold.jobs.runners.restore import RestoreRunner
+from safehold.jobs.vaults import VaultAccess
+from safehold.records.engine import Catalog
+
+
+def all_runners(
+    catalog: Catalog, access: VaultAccess, connector_of: Callable[[str], Connector], clock: Clock
+) -> Mapping[JobKind, Runner]:
+    """What a worker can run."""
+    backup = BackupRunner(catalog, access, connector_of, clock)
+    restore = RestoreRunner(catalog, access, connector_of, clock)
+    return {
+        JobKind.BACKUP: Runner(backup.run, backup.settle),
+        JobKind.RESTORE: Runner(restore.run, restore.settle),
+    }

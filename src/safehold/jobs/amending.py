@@ -1,0 +1,87 @@
+"""Facts that the API has accepted about recovery points are written into the vaults' stores.
+
+The catalog's row is what the API shows at once; the vault's own amendment is what holds when the catalog
+is lost. Writing one twice does no harm: the highest sequence number of a kind is what counts.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from safehold.core import log
+from safehold.core.clock import Clock
+from safehold.core.errors import SafeholdError
+from safehold.jobs.vaults import VaultAccess
+from safehold.records import amendments, vaults
+from safehold.records.amendments import PendingAmendment
+from safehold.records.engine import Catalog
+
+_log = log.get(__name__)
+
+BATCH = 100
+PAUSE_SECONDS = 1.0
+KEPT_DAYS = 7  # in the catalog, after the vault has them
+
+
+@dataclass(frozen=True, slots=True)
+class AmendmentWriter:
+    """Several workers may run one each: what two of them write twice is the same fact."""
+
+    catalog: Catalog
+    access: VaultAccess
+    clock: Clock
+
+    def write_pending(self) -> int:
+        """Write what is waiting; how many facts the vaults have got. One vault's trouble stops no other."""
+        with self.catalog.read() as tx:
+            waiting = amendments.pending(tx, limit=BATCH)
+        troubled: set[str] = set()
+        written = 0
+        for amendment in waiting:
+            if amendment.vault_id in troubled:  # ORDER: a vault's facts are written in the order they came
+                continue
+            try:
+                self._write(amendment)
+                written += 1
+            except SafeholdError as error:
+                troubled.add(amendment.vault_id)
+                _log.warning("a vault cannot be told of a change", extra={"error": str(error)})
+        return written
+
+    def run(self, stop: threading.Event) -> None:
+        """Keep writing until `stop` is set."""
+        while not stop.is_set():
+            try:
+                written = self.write_pending()
+            except Exception:
+                _log.exception("writing amendments failed, will be tried again")
+                written = 0
+            if written < BATCH:
+                stop.wait(PAUSE_SECONDS)
+
+    def forget_written(self) -> None:
+        """Drop from the catalog what the vaults have had for long."""
+        with self.catalog.begin() as tx:
+            amendments.forget_written_before(tx, self.clock.now() - timedelta(days=KEPT_DAYS))
+
+    def _write(self, amendment: PendingAmendment) -> None:
+        with self.catalog.read() as tx:
+            vault = vaults.find_by_id(tx, amendment.vault_id)
+        if vault is not None:
+            store = self.access.for_reading(vault)
+            facts = {name: json.dumps(value) for name, value in amendment.body.items()}
+            store.amend(
+                amendment.recovery_point_id,
+                amendment.kind,
+                facts,
+                written_at=_micros(amendment.created_at),
+            )
+        with self.catalog.begin() as tx:
+            amendments.mark_written(tx, amendment, now=self.clock.now())
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

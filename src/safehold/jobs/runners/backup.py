@@ -1,0 +1,243 @@
+"""Backup jobs: a resource becomes a recovery point.
+
+The point's id is the job's, fixed when the job was made: an attempt that finds the point there already
+takes it for its own, so that a job never makes two.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from safehold.connectors.contract import Connector, FoundResource, SourceSpec
+from safehold.core.clock import Clock
+from safehold.core.errors import Damaged, ObjectMissing, SourceMissing
+from safehold.domain import arns
+from safehold.domain.backup_requests import BackupRequest
+from safehold.domain.items import PreviousTree
+from safehold.domain.job_states import JobState
+from safehold.domain.jobs import Job
+from safehold.domain.recovery_points import PointStatus, RecoveryPoint, with_lifecycle
+from safehold.domain.resources import Resource
+from safehold.domain.tags import MAX_TAGS
+from safehold.domain.vaults import Vault
+from safehold.jobs.bytecount import ByteCount
+from safehold.jobs.context import JobContext
+from safehold.jobs.discovery import spec_of
+from safehold.jobs.outcome import Outcome, failed
+from safehold.jobs.troubles import Troubles
+from safehold.jobs.vaults import VaultAccess
+from safehold.records import recovery_points, resources, sources, tags, vaults
+from safehold.records.engine import Catalog
+from safehold.records.tx import Tx
+from safehold.store.points import RECORD_VERSION, PointRecord
+from safehold.store.vault_store import VaultStore
+
+NO_VAULT = "Backup job failed because backup vault {arn} does not exist."
+TOO_MANY_TAGS = "The resultant tag set must not have more than 50 user tags."
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """All that the catalog knows and the capture needs, read in one transaction."""
+
+    job: Job
+    request: BackupRequest
+    vault: Vault
+    resource: Resource
+    source: SourceSpec
+    tags: dict[str, str]
+    previous: RecoveryPoint | None
+
+    @property
+    def point_id(self) -> str:
+        return self.job.id.lower()
+
+    @property
+    def found(self) -> FoundResource:
+        r = self.resource
+        return FoundResource(r.arn, r.resource_type, r.name, r.size_bytes, r.facts)
+
+
+@dataclass(frozen=True, slots=True)
+class BackupRunner:
+    """See jobs.context.Runner."""
+
+    catalog: Catalog
+    access: VaultAccess
+    connector_of: Callable[[str], Connector]
+    clock: Clock
+
+    def run(self, context: JobContext) -> Outcome:
+        plan = self._plan(context.job)
+        if isinstance(plan, Outcome):
+            return plan
+        store = self.access.for_writing(plan.vault)
+        record = store.find_point(plan.point_id)
+        troubles = Troubles()
+        if record is None:
+            record = self._take(context, plan, store, troubles)
+        return _outcome(plan, record, troubles)
+
+    def settle(self, tx: Tx, job: Job, outcome: Outcome) -> None:
+        """The point becomes visible in the same transaction that ends its job."""
+        row = outcome.facts.get("point")
+        if row is None or outcome.state not in (JobState.COMPLETED, JobState.PARTIAL):
+            return
+        vault = vaults.find_by_id(tx, row["vault_id"])
+        point = _point(job, row, completed_at=self.clock.now(), key_arn=vault.key_arn if vault else None)
+        if recovery_points.insert_if_new(tx, point):
+            tags.put(tx, point.arn, row["tags"])
+
+    def _plan(self, job: Job) -> _Plan | Outcome:
+        request = BackupRequest.from_json(job.request)
+        with self.catalog.read() as tx:
+            vault = vaults.find(tx, account_id=job.account_id, site=job.site, name=job.vault_name or "")
+            if vault is None:
+                return failed(NO_VAULT.format(arn=job.vault_arn), category="VaultNotFound")
+            resource = resources.get(tx, job.resource_arn, account_id=job.account_id, site=job.site)
+            source = sources.find(tx, resource.source_id) if resource.source_id else None
+            own_tags = tags.of(tx, job.resource_arn)
+            previous = recovery_points.latest_of_resource(
+                tx, vault_id=vault.id, resource_arn=job.resource_arn
+            )
+        if source is None:
+            raise SourceMissing(f"the source of {job.resource_arn} has been removed")
+        point_tags = own_tags | request.recovery_point_tags
+        if len(point_tags) > MAX_TAGS:
+            return failed(TOO_MANY_TAGS, category="InvalidParameters")
+        return _Plan(job, request, vault, resource, spec_of(source), point_tags, previous)
+
+    def _take(self, context: JobContext, plan: _Plan, store: VaultStore, troubles: Troubles) -> PointRecord:
+        before, tree = _previous_tree(store, plan.previous)
+        advance = ByteCount(context, before.stats.total_bytes if before else plan.resource.size_bytes)
+        connector = self.connector_of(plan.source.kind)
+        now = self.clock.now()
+        with (
+            store.session() as session,
+            connector.capture(plan.source, plan.resource.arn, tree, now=now, skip=troubles.add) as capture,
+        ):
+            root = store.take_in(session, capture, tree, advance=advance)
+            context.check()
+            session.stats.skipped_items = troubles.count
+            record = PointRecord(
+                version=RECORD_VERSION,
+                point_id=plan.point_id,
+                point_arn=_point_arn(plan.job),
+                resource_arn=plan.resource.arn,
+                resource_type=plan.resource.resource_type,
+                resource_name=plan.resource.name,
+                job_id=plan.job.id,
+                created_at=_micros(plan.job.created_at),
+                taken_at=_micros(capture.taken_at),
+                consistency=capture.consistency,
+                previous_point_id=before.point_id if before else None,
+                root=root,
+                stats=session.stats,
+                facts=_facts(plan, connector.restore_metadata(plan.source, plan.found)),
+            )
+            return session.finish(record)
+
+
+def _previous_tree(
+    store: VaultStore, previous: RecoveryPoint | None
+) -> tuple[PointRecord | None, PreviousTree]:
+    """The last point's tree, or the empty one; one that cannot be read is made good by reading everything."""
+    if previous is not None:
+        try:
+            record = store.point(previous.id)
+            return record, store.tree(record)
+        except (Damaged, ObjectMissing):
+            pass
+    return None, PreviousTree()
+
+
+def _facts(plan: _Plan, restore_metadata: dict[str, str]) -> dict[str, str]:
+    """What the catalog keeps of the point besides its record, so that its row can be made from the vault."""
+    documents: dict[str, Any] = {
+        "lifecycle": plan.job.request.get("lifecycle"),
+        "created_by": plan.job.request.get("created_by"),
+        "backup_options": plan.request.backup_options,
+        "tags": plan.tags,
+        "restore_metadata": restore_metadata,
+        "resource_facts": dict(plan.resource.facts),
+    }
+    return {
+        "account_id": plan.job.account_id,
+        "site": plan.job.site,
+        "vault_arn": plan.vault.arn,
+        "role_arn": plan.job.role_arn or "",
+        **{name: json.dumps(document) for name, document in documents.items()},
+    }
+
+
+def _outcome(plan: _Plan, record: PointRecord, troubles: Troubles) -> Outcome:
+    message = troubles.message("could not be backed up as they should")
+    if record.stats.surprises:
+        told = f"{record.stats.surprises} files had changed although their times say otherwise"
+        message = f"{message}. {told}" if message else told
+    row = {
+        "vault_id": plan.vault.id,
+        "tags": json.loads(record.facts["tags"]),
+        "restore_metadata": json.loads(record.facts["restore_metadata"]),
+        "resource_facts": json.loads(record.facts["resource_facts"]),
+        "resource_name": record.resource_name,
+        "arn": record.point_arn,
+        "size_bytes": record.stats.total_bytes,
+    }
+    return Outcome(
+        JobState.COMPLETED,
+        message,
+        "COMPLETED_WITH_ISSUES" if message else None,
+        size_bytes=record.stats.total_bytes,
+        recovery_point_arn=record.point_arn,
+        facts={"point": row, "stats": _stats(record), **troubles.facts()},
+    )
+
+
+def _stats(record: PointRecord) -> dict[str, int]:
+    return {name: getattr(record.stats, name) for name in record.stats.__struct_fields__}
+
+
+def _point(job: Job, row: dict[str, Any], *, completed_at: datetime, key_arn: str | None) -> RecoveryPoint:
+    request = BackupRequest.from_json(job.request)
+    point = RecoveryPoint(
+        id=job.id.lower(),
+        arn=row["arn"],
+        vault_id=row["vault_id"],
+        account_id=job.account_id,
+        site=job.site,
+        job_id=job.id,
+        resource_arn=job.resource_arn,
+        resource_type=job.resource_type,
+        resource_name=row["resource_name"],
+        role_arn=job.role_arn,
+        status=PointStatus.COMPLETED,
+        created_at=job.created_at,
+        completed_at=completed_at,
+        size_bytes=row["size_bytes"],
+        created_by=request.created_by,
+        plan_id=job.plan_id,
+        key_arn=key_arn,
+        restore_metadata=row["restore_metadata"],
+        facts=row["resource_facts"],
+    )
+    return with_lifecycle(point, request.lifecycle)
+
+
+def _point_arn(job: Job) -> str:
+    return job.recovery_point_arn or arns.recovery_point_arn(
+        job.resource_type,
+        job.resource_arn,
+        site=job.site,
+        account_id=job.account_id,
+        point_id=job.id,
+        created_at=job.created_at,
+    )
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

@@ -1,0 +1,101 @@
+"""Restore jobs: a recovery point's items are put back where the request says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from safehold.connectors.contract import Connector, RestoreRequest, SourceSpec
+from safehold.core.clock import Clock
+from safehold.core.errors import RestoreError
+from safehold.domain.job_states import JobState
+from safehold.domain.jobs import Job
+from safehold.domain.recovery_points import RecoveryPoint
+from safehold.domain.restore_requests import RestoreJobRequest
+from safehold.domain.vaults import Vault
+from safehold.jobs.bytecount import ByteCount
+from safehold.jobs.context import JobContext
+from safehold.jobs.discovery import spec_of
+from safehold.jobs.outcome import Outcome
+from safehold.jobs.troubles import Troubles
+from safehold.jobs.vaults import VaultAccess
+from safehold.records import recovery_points, resources, sources, vaults
+from safehold.records.engine import Catalog
+from safehold.records.tx import Tx
+from safehold.store.restoring import RestoreCounts
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreRunner:
+    """See jobs.context.Runner. A second attempt goes on in the folder that the first one made."""
+
+    catalog: Catalog
+    access: VaultAccess
+    connector_of: Callable[[str], Connector]
+    clock: Clock
+
+    def run(self, context: JobContext) -> Outcome:
+        job = context.job
+        request = RestoreJobRequest.from_json(job.request)
+        point, vault, source = self._look_up(job, request)
+        connector = self.connector_of(source.kind)
+        wanted = RestoreRequest(
+            resource_arn=point.resource_arn,
+            resource_facts=point.facts,
+            metadata=request.metadata,
+            items=request.paths(),
+            job_id=job.id,
+            now=job.created_at,  # not the attempt's time: a folder named after it must stay the same one
+        )
+        connector.check_restore(source, wanted)
+        store = self.access.for_reading(vault)
+        record = store.point(point.id)
+        troubles = Troubles()
+        advance = ByteCount(context, record.stats.total_bytes if not request.items else None)
+        with connector.restore(source, wanted, skip=troubles.add) as target:
+            counts = store.restore(record, target, paths=wanted.items, advance=advance, skip=troubles.add)
+            context.check()
+            created_arn = target.finish()
+        return _outcome(counts, troubles, created_arn)
+
+    def settle(self, tx: Tx, job: Job, outcome: Outcome) -> None:
+        if outcome.state is JobState.COMPLETED:
+            request = RestoreJobRequest.from_json(job.request)
+            recovery_points.update_point(tx, request.recovery_point_id, restored_at=self.clock.now())
+
+    def _look_up(self, job: Job, request: RestoreJobRequest) -> tuple[RecoveryPoint, Vault, SourceSpec]:
+        with self.catalog.read() as tx:
+            point = recovery_points.find_by_id(tx, request.recovery_point_id)
+            if point is None:
+                raise RestoreError("the recovery point has been deleted since the restore was asked for")
+            vault = vaults.find_by_id(tx, point.vault_id)
+            resource = resources.find(tx, point.resource_arn)
+            source = sources.find(tx, resource.source_id) if resource and resource.source_id else None
+        if vault is None:
+            raise RestoreError("the recovery point's vault is gone")
+        if source is None:
+            raise RestoreError(
+                f"the source of {point.resource_arn} has been removed; add it again to restore through it"
+            )
+        return point, vault, spec_of(source)
+
+
+def _outcome(counts: RestoreCounts, troubles: Troubles, created_arn: str) -> Outcome:
+    message = troubles.message("could not be restored as they were")
+    is_lost = counts.failed > 0 and counts.failed >= counts.files
+    facts: dict[str, Any] = {
+        "items": counts.items,
+        "files": counts.files,
+        "bytes": counts.bytes,
+        "failed_items": counts.failed,
+        **troubles.facts(),
+    }
+    return Outcome(
+        JobState.FAILED if is_lost else JobState.COMPLETED,
+        message,
+        "COMPLETED_WITH_ISSUES" if message and not is_lost else None,
+        size_bytes=counts.bytes,
+        created_resource_arn=created_arn,
+        facts=facts,
+    )
