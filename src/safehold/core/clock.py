@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_micros(moment: datetime) -> int:
+    """Microseconds since 1970, exactly; `moment` is aware."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 class Clock(Protocol):

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from safehold.core import log
-from safehold.core.clock import Clock
+from safehold.core.clock import Clock, to_micros
 from safehold.core.errors import SafeholdError
 from safehold.jobs.vaults import VaultAccess
 from safehold.records import amendments, vaults
@@ -77,11 +77,7 @@ class AmendmentWriter:
                 amendment.recovery_point_id,
                 amendment.kind,
                 facts,
-                written_at=_micros(amendment.created_at),
+                written_at=to_micros(amendment.created_at),
             )
         with self.catalog.begin() as tx:
             amendments.mark_written(tx, amendment, now=self.clock.now())
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

@@ -6,7 +6,7 @@ from safehold.jobs.context import JobContext
 
 
 class ByteCount:
-    """Called by the store as it advances, from one thread at a time; raises what `JobContext.check` raises."""
+    """Called by the store, from one thread at a time; raises what `JobContext.check` raises."""
 
     def __init__(self, context: JobContext, total_bytes: int | None) -> None:
         self._context = context

@@ -23,7 +23,7 @@ class VaultAccess:
     provider: KeyProvider
 
     def for_writing(self, vault: Vault) -> VaultStore:
-        """The vault's store; made first when no point was ever in it. Raises StoreUnavailable, KeyMismatch."""
+        """The vault's store; made first when it holds no point. Raises StoreUnavailable, KeyMismatch."""
         backend = self._place(vault, create=vault.point_count == 0)
         return VaultStore.for_writing(backend, self.provider, store_id(vault))
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from safehold.connectors.contract import Connector, FoundResource, SourceSpec
-from safehold.core.clock import Clock
+from safehold.core.clock import Clock, to_micros
 from safehold.core.errors import Damaged, ObjectMissing, SourceMissing
 from safehold.domain import arns
 from safehold.domain.backup_requests import BackupRequest
@@ -131,8 +131,8 @@ class BackupRunner:
                 resource_type=plan.resource.resource_type,
                 resource_name=plan.resource.name,
                 job_id=plan.job.id,
-                created_at=_micros(plan.job.created_at),
-                taken_at=_micros(capture.taken_at),
+                created_at=to_micros(plan.job.created_at),
+                taken_at=to_micros(capture.taken_at),
                 consistency=capture.consistency,
                 previous_point_id=before.point_id if before else None,
                 root=root,
@@ -237,7 +237,3 @@ def _point_arn(job: Job) -> str:
         point_id=job.id,
         created_at=job.created_at,
     )
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
