@@ -1,0 +1,1 @@
+"""Comparisons with peers: `make bench`. Run by hand, never in a test."""

@@ -1,0 +1,89 @@
+"""What is backed up: real files of this machine, the same selection in every run."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+ORIGIN = Path("/usr")
+SMALL_FILES = 45_000
+SMALL_BYTES = 64 << 10
+IMAGE_BYTES = 1536 << 20
+IMAGE_FILLED = 0.7  # of the image are files; the rest is free space, as on a real disk
+
+
+def small_files(folder: Path) -> Path:
+    """45,000 files of at most 64 KiB from this machine's own system, in their folders."""
+    target = folder / "small"
+    if not target.exists():
+        _copy(_regular_files(lambda size: 0 < size <= SMALL_BYTES), target, count=SMALL_FILES)
+    return target
+
+
+def disk_image(folder: Path) -> Path:
+    """A folder with one 1.5 GiB ext4 image, most of it filled with real files."""
+    target = folder / "image"
+    if not target.exists():
+        content = folder / "image-content"
+        _copy(_regular_files(lambda size: size > 0), content, size=int(IMAGE_BYTES * IMAGE_FILLED))
+        target.mkdir(parents=True)
+        image = target / "disk.img"
+        with image.open("wb") as file:
+            file.truncate(IMAGE_BYTES)
+        subprocess.run(
+            ["mke2fs", "-q", "-t", "ext4", "-d", str(content), str(image)],
+            check=True,
+            env=os.environ | {"PATH": os.environ["PATH"] + ":/sbin:/usr/sbin"},
+        )
+        shutil.rmtree(content)
+    return target
+
+
+def change_one_percent(tree: Path, seed: int) -> None:
+    """One file in a hundred, or one 512 KiB block of an image in a hundred, gets other bytes."""
+    chosen = random.Random(seed)
+    files = sorted(path for path in tree.rglob("*") if path.is_file() and not path.is_symlink())
+    if len(files) == 1:
+        _change_blocks(files[0], chosen)
+        return
+    for path in chosen.sample(files, len(files) // 100):
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2 : len(data) // 2] = chosen.randbytes(64)
+        path.write_bytes(data)
+
+
+def _change_blocks(image: Path, chosen: random.Random) -> None:
+    block = 512 << 10
+    with image.open("r+b") as file:
+        for number in chosen.sample(range(IMAGE_BYTES // block), IMAGE_BYTES // block // 100):
+            file.seek(number * block)
+            file.write(chosen.randbytes(4096))
+
+
+def _regular_files(fits: object) -> Iterator[tuple[Path, int]]:
+    assert callable(fits)
+    for root, folders, files in os.walk(ORIGIN):
+        folders.sort()
+        for name in sorted(files):
+            path = Path(root, name)
+            status = path.lstat()
+            if not path.is_symlink() and path.is_file() and fits(status.st_size):
+                yield path, status.st_size
+
+
+def _copy(
+    files: Iterator[tuple[Path, int]], target: Path, *, count: int | None = None, size: int | None = None
+) -> None:
+    copied = total = 0
+    for path, length in files:
+        if (count is not None and copied >= count) or (size is not None and total + length > size):
+            break
+        place = target / path.relative_to(ORIGIN)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, place)
+        copied += 1
+        total += length
