@@ -6,7 +6,7 @@ import os
 import random
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ORIGIN = Path("/usr")
@@ -64,8 +64,7 @@ def _change_blocks(image: Path, chosen: random.Random) -> None:
             file.write(chosen.randbytes(4096))
 
 
-def _regular_files(fits: object) -> Iterator[tuple[Path, int]]:
-    assert callable(fits)
+def _regular_files(fits: Callable[[int], bool]) -> Iterator[tuple[Path, int]]:
     for root, folders, files in os.walk(ORIGIN):
         folders.sort()
         for name in sorted(files):
@@ -78,12 +77,11 @@ def _regular_files(fits: object) -> Iterator[tuple[Path, int]]:
 def _copy(
     files: Iterator[tuple[Path, int]], target: Path, *, count: int | None = None, size: int | None = None
 ) -> None:
-    copied = total = 0
-    for path, length in files:
+    total = 0
+    for copied, (path, length) in enumerate(files):
         if (count is not None and copied >= count) or (size is not None and total + length > size):
             break
         place = target / path.relative_to(ORIGIN)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, place)
-        copied += 1
         total += length

@@ -29,7 +29,11 @@ def run(command: list[str], environment: Mapping[str, str], folder: Path | None 
     before = os.times()
     start = time.perf_counter()
     process = subprocess.Popen(
-        command, env=os.environ | dict(environment), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        env=os.environ | dict(environment),
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     with _memory_of(process.pid) as peak:
         output = process.communicate()[0]

@@ -1,0 +1,175 @@
+"""`make bench`: the same data, the same run, one after the other in turn; medians of several rounds.
+
+Usage: python -m benches.compare [--rounds 3] [--scratch DIR] [--only small|image]
+Results go to benches/results/<date>-<machine>.json and .md; the table of the newest stands in the README.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import tempfile
+from collections import defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import safehold
+from benches import data, peers
+from benches.measure import Cost
+from benches.subjects import Borg, Restic, Safehold, Subject
+
+RESULTS = Path(__file__).parent / "results"
+STEPS = ("first backup", "unchanged", "after 1 % changed", "full restore", "one file")
+
+Costs = dict[str, dict[str, dict[str, list[Cost]]]]  # data set -> step -> subject -> a cost a round
+
+
+def main() -> None:
+    options = _options()
+    scratch = Path(tempfile.mkdtemp(prefix="safehold-bench-", dir=options.scratch))
+    try:
+        found = peers.fetch(scratch / "peers")
+        subjects: list[Subject] = [Safehold(safehold.__version__)]
+        subjects += [Restic(peer) if peer.name == "restic" else Borg(peer) for peer in found]
+        for name in {"restic", "borg"} - {peer.name for peer in found}:
+            print(f"{name}: peer absent", flush=True)
+        sets = {"small": data.small_files, "image": data.disk_image}
+        trees = {name: make(scratch) for name, make in sets.items() if options.only in (None, name)}
+        costs, stored = _rounds(subjects, trees, scratch, options.rounds)
+        _write(subjects, costs, stored, options.rounds)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--scratch", default=None, help="where some 15 GB may be written")
+    parser.add_argument("--only", choices=("small", "image"))
+    return parser.parse_args()
+
+
+def _rounds(
+    subjects: list[Subject], trees: dict[str, Path], scratch: Path, rounds: int
+) -> tuple[Costs, dict[str, dict[str, list[int]]]]:
+    costs: Costs = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    stored: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for number in range(rounds):
+        for name, tree in trees.items():
+            for subject in subjects[number % len(subjects) :] + subjects[: number % len(subjects)]:
+                place = scratch / f"round-{number}"
+                shutil.rmtree(place, ignore_errors=True)
+                place.mkdir()
+                work = place / "tree"
+                subprocess.run(["cp", "-a", str(tree), str(work)], check=True)
+                _warm(work)
+                for step, cost in _one_round(subject, work, place, seed=number):
+                    costs[name][step][subject.name].append(cost)
+                    print(f"{number} {name:6} {step:18} {subject.name:9} {cost}", flush=True)
+                stored[name][subject.name].append(subject.stored_bytes())
+                subject.end()
+                shutil.rmtree(place)
+    return costs, stored
+
+
+def _one_round(subject: Subject, tree: Path, place: Path, *, seed: int) -> list[tuple[str, Cost]]:
+    subject.begin(tree, place)
+    done = [(STEPS[0], subject.back_up()), (STEPS[1], subject.back_up())]
+    data.change_one_percent(tree, seed)
+    done.append((STEPS[2], subject.back_up()))
+    os.sync()
+    done.append((STEPS[3], subject.restore(place / "restored")))
+    files = sorted(path for path in tree.rglob("*") if path.is_file())
+    item = str(files[len(files) // 2].relative_to(tree))
+    done.append((STEPS[4], subject.restore_one(item, place / "restored-one")))
+    return done
+
+
+def _warm(tree: Path) -> None:
+    """Everything is in the page cache and on disk: all subjects begin alike."""
+    os.sync()
+    for path in tree.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            path.read_bytes()
+
+
+def _write(
+    subjects: list[Subject], costs: Costs, stored: dict[str, dict[str, list[int]]], rounds: int
+) -> None:
+    now = datetime.now(UTC)
+    machine = f"{os.cpu_count()} cores, {_memory_gib()} GiB, {platform.platform(terse=True)}"
+    head = {
+        "date": now.isoformat(timespec="seconds"),
+        "machine": machine,
+        "rounds": rounds,
+        "cache": "warm",
+        "versions": {subject.name: subject.version for subject in subjects},
+        "python": platform.python_version(),
+    }
+    rows = [_row(name, step, costs[name][step]) for name in costs for step in STEPS]
+    sizes = {name: {who: statistics.median(each) for who, each in of.items()} for name, of in stored.items()}
+    RESULTS.mkdir(exist_ok=True)
+    stem = RESULTS / f"{now:%Y-%m-%d-%H%M}"
+    stem.with_suffix(".json").write_text(
+        json.dumps({**head, "rows": rows, "stored_bytes": sizes}, indent=1), encoding="utf-8"
+    )
+    text = _table(head, rows, sizes)
+    stem.with_suffix(".md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+def _row(name: str, step: str, by_subject: dict[str, list[Cost]]) -> dict[str, Any]:
+    medians = {
+        who: {
+            "seconds": round(statistics.median(cost.seconds for cost in costs), 2),
+            "cpu_seconds": round(statistics.median(cost.cpu_seconds for cost in costs), 2),
+            "memory_mb": round(statistics.median(cost.memory_bytes for cost in costs) / 1e6),
+        }
+        for who, costs in by_subject.items()
+    }
+    return {"data": name, "step": step, **medians}
+
+
+def _table(head: dict[str, Any], rows: list[dict[str, Any]], sizes: dict[str, dict[str, float]]) -> str:
+    names = list(head["versions"])
+    told = ", ".join(f"{name} {version}" for name, version in head["versions"].items())
+    lines = [
+        f"`make bench`, {head['date'][:10]}, {head['machine']}, Python {head['python']}; {told};",
+        f"medians of {head['rounds']} rounds in turn, {head['cache']} cache. Seconds / CPU seconds / MB of memory.",
+        "",
+        "| data | step | " + " | ".join(names) + " | faster than the faster peer |",
+        "|---|---|" + "---|" * (len(names) + 1),
+    ]
+    for row in rows:
+        cells = [_cell(row.get(name)) for name in names]
+        lines.append(f"| {row['data']} | {row['step']} | " + " | ".join(cells) + f" | {_ratio(row, names)} |")
+    for name, of in sizes.items():
+        cells = [f"{of[who] / 1e6:.1f} MB" for who in names]
+        best = min((of[who] for who in names[1:]), default=of[names[0]])
+        lines.append(
+            f"| {name} | stored | " + " | ".join(cells) + f" | {of[names[0]] / best:.2f} of the size |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _cell(cost: dict[str, float] | None) -> str:
+    return "" if cost is None else f"{cost['seconds']} / {cost['cpu_seconds']} / {cost['memory_mb']}"
+
+
+def _ratio(row: dict[str, Any], names: list[str]) -> str:
+    others = [row[name]["seconds"] for name in names[1:] if name in row]
+    return f"{min(others) / row[names[0]]['seconds']:.1f}x" if others else "peer absent"
+
+
+def _memory_gib() -> int:
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
+
+
+if __name__ == "__main__":
+    main()
