@@ -141,7 +141,8 @@ def _table(head: dict[str, Any], rows: list[dict[str, Any]], sizes: dict[str, di
     told = ", ".join(f"{name} {version}" for name, version in head["versions"].items())
     lines = [
         f"`make bench`, {head['date'][:10]}, {head['machine']}, Python {head['python']}; {told};",
-        f"medians of {head['rounds']} rounds in turn, {head['cache']} cache. Seconds / CPU seconds / MB of memory.",
+        f"medians of {head['rounds']} rounds in turn, {head['cache']} cache.",
+        "Cells: seconds / CPU seconds / MB of anonymous memory.",
         "",
         "| data | step | " + " | ".join(names) + " | faster than the faster peer |",
         "|---|---|" + "---|" * (len(names) + 1),

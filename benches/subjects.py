@@ -113,7 +113,7 @@ class Safehold:
         self.version = version
 
     def begin(self, tree: Path, scratch: Path) -> None:
-        import boto3
+        import boto3  # type: ignore[import-untyped]
 
         self._data = scratch / "safehold"
         self._restores = scratch / "safehold-restores"
