@@ -7,7 +7,6 @@ is lost. Writing one twice does no harm: the highest sequence number of a kind i
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -22,7 +21,6 @@ from safehold.records.engine import Catalog
 _log = log.get(__name__)
 
 BATCH = 100
-PAUSE_SECONDS = 1.0
 KEPT_DAYS = 7  # in the catalog, after the vault has them
 
 
@@ -50,17 +48,6 @@ class AmendmentWriter:
                 troubled.add(amendment.vault_id)
                 _log.warning("a vault cannot be told of a change", extra={"error": str(error)})
         return written
-
-    def run(self, stop: threading.Event) -> None:
-        """Keep writing until `stop` is set."""
-        while not stop.is_set():
-            try:
-                written = self.write_pending()
-            except Exception:
-                _log.exception("writing amendments failed, will be tried again")
-                written = 0
-            if written < BATCH:
-                stop.wait(PAUSE_SECONDS)
 
     def forget_written(self) -> None:
         """Drop from the catalog what the vaults have had for long."""

@@ -1,6 +1,7 @@
 """One worker: joins the others, runs jobs through the engine, watches the others, stops when told to.
 
-Two loops, so that neither keeps the other waiting: one beats and reaps, one dispatches. A loop catches
+Three loops, so that none keeps another waiting: one beats and reaps, one dispatches, one keeps up what is
+no job. A loop catches
 everything, logs it with its trace and goes on: a worker that dies of a bug takes its jobs down with it.
 """
 
@@ -10,7 +11,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import IntEnum
@@ -33,7 +34,17 @@ _log = log.get(__name__)
 
 NET_SECONDS = 30.0  # between two looks for what fell through: strangers' jobs, jobs the engine forgot
 FORGET_SECONDS = 3600.0
+UPKEEP_SECONDS = 0.5
 HISTORY_DAYS = 7  # of the engine's own notes; the job rows stay
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """Work that is no job and comes due again and again. Every worker does it, so it bears being done twice."""
+
+    name: str
+    every_seconds: float
+    work: Callable[[], object]
 
 
 class Ending(IntEnum):
@@ -65,6 +76,7 @@ class Worker:
     catalog: Catalog
     runners: Mapping[JobKind, Runner]
     clock: Clock
+    upkeep: Sequence[Upkeep] = ()
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def run(self, *, ready: Callable[[str], None] = lambda node_id: None) -> Ending:
@@ -83,6 +95,8 @@ class Worker:
         engine.launch()
         watch = threading.Thread(target=self._watch, args=(members, engine, halt), name="watch", daemon=True)
         watch.start()
+        keeper = threading.Thread(target=self._keep_up, args=(halt,), name="upkeep", daemon=True)
+        keeper.start()
         ready(node.id)
         self._dispatch(Dispatcher(self.catalog, engine, self.clock), engine, halt)
         self._stop(engine, members, watch)
@@ -124,6 +138,13 @@ class Worker:
                 _survive("forget history", lambda: engine.forget_ended(before=before))  # noqa: B023
             wakeup.wait()
         wakeup.close()
+
+    def _keep_up(self, halt: threading.Event) -> None:
+        every = _Every(self.clock)
+        while not halt.wait(UPKEEP_SECONDS):
+            for upkeep in self.upkeep:
+                if every.is_due(upkeep.name, upkeep.every_seconds):
+                    _survive(upkeep.name, upkeep.work)
 
     def _stop(self, engine: JobEngine, members: Membership, watch: threading.Thread) -> None:
         watch.join(timeout=5)

@@ -1,0 +1,36 @@
+"""What workers do besides jobs: ask sources what they hold, tell vaults what has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from safehold.connectors.contract import Connector
+from safehold.core.clock import Clock
+from safehold.jobs.amending import AmendmentWriter
+from safehold.jobs.discovery import discover_due
+from safehold.jobs.vaults import VaultAccess
+from safehold.jobs.worker import Upkeep
+from safehold.records.engine import Catalog
+
+HOUR = 3600.0
+
+
+def all_upkeep(
+    catalog: Catalog,
+    access: VaultAccess,
+    connector_of: Callable[[str], Connector],
+    clock: Clock,
+    *,
+    discovery_seconds: float,
+) -> list[Upkeep]:
+    """The one list of it."""
+    writer = AmendmentWriter(catalog, access, clock)
+
+    def discover() -> int:
+        return discover_due(catalog, connector_of, now=clock.now(), every_seconds=discovery_seconds)
+
+    return [
+        Upkeep("discover", max(1.0, discovery_seconds / 10), discover),
+        Upkeep("tell vaults", 1.0, writer.write_pending),
+        Upkeep("forget what vaults know", HOUR, writer.forget_written),
+    ]
