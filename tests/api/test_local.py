@@ -66,6 +66,8 @@ def test_a_handler_is_told_the_site_the_operation_and_the_moment(client: LocalCl
         ({}, MissingParameterValue),
         ({"BackupVaultName": "with blank"}, InvalidParameterValue),
         ({"BackupVaultName": 5}, WireError),
+        ({"BackupVaultName": "ab", "BackupVaultTags": {"a": True}}, WireError),
+        ({"BackupVaultName": "ab", "BackupVaultTags": [1]}, WireError),
     ],
 )
 def test_what_the_model_forbids_never_reaches_a_handler(
@@ -74,6 +76,12 @@ def test_what_the_model_forbids_never_reaches_a_handler(
     stand_in["backup", "CreateBackupVault"] = lambda call, req: pytest.fail("was called")
     with pytest.raises(error):
         client.call("CreateBackupVault", **request_)
+
+
+def test_a_truth_value_is_no_number(client: LocalClient, stand_in: dict) -> None:
+    stand_in["backup", "ListBackupVaults"] = lambda call, req: pytest.fail("was called")
+    with pytest.raises(WireError):
+        client.call("ListBackupVaults", MaxResults=True)
 
 
 def test_an_operation_without_handler_says_why(client: LocalClient) -> None:

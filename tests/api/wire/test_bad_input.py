@@ -171,7 +171,8 @@ def test_a_parameter_of_another_type_is_refused(ask: Callable[..., HttpAnswer], 
         "/backup-vaults/aws%2Fefs%2Fautomatic-backup-vault",
         "/backup-jobs/?resourceType=SAP%20HANA%20on%20Amazon%20EC2",
         "/backup-jobs/?accountId=%2A",
-        "/backup-jobs/?nextToken=",
+        "/backup-jobs/?nextToken=&maxResults=",
+        "/backup-jobs/?maxResults=5&maxResults=x",
         "/backup-jobs/?createdAfter=2026-01-02T03%3A04%3A05.678000Z&createdBefore=1767322996",
         "/backup/plans/?includeDeleted=True",
     ],
@@ -181,10 +182,32 @@ def test_what_aws_lets_through_is_let_through(ask: Callable[..., HttpAnswer], ta
 
 
 @pytest.mark.parametrize(
-    "name", ["a", "a" * 51, "with%20blank", "aws%2Fefs%2Fautomatic-backup-vault", "a%0A"]
+    "name", ["a", "a" * 51, "with%20blank", "aws%2Fefs%2Fautomatic-backup-vault", "ab%0A"]
 )
 def test_a_new_vault_is_named_as_the_model_says(ask: Callable[..., HttpAnswer], name: str) -> None:
     assert code(ask("PUT", f"/backup-vaults/{name}")) == (400, "InvalidParameterValueException")
+
+
+FRAMEWORK = {"FrameworkName": "f", "FrameworkControls": []}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"FrameworkName": "f" * 257},
+        {"FrameworkName": "1f"},
+        {"FrameworkDescription": " \n "},
+        {"FrameworkDescription": "d" * 1025},
+        {"FrameworkControls": [{"ControlName": "c", "ControlScope": {"ComplianceResourceIds": []}}]},
+        {"FrameworkControls": [{"ControlName": "c", "ControlScope": {"ComplianceResourceIds": ["r"] * 101}}]},
+    ],
+    ids=lambda wrong: str(wrong)[:70],
+)
+def test_lengths_and_patterns_are_the_models(ask: Callable[..., HttpAnswer], wrong: dict[str, Any]) -> None:
+    fine = {"FrameworkDescription": "two\nlines", **FRAMEWORK}
+    assert ask("POST", "/audit/frameworks", json.dumps(fine).encode()).status == 200
+    answer = ask("POST", "/audit/frameworks", json.dumps(fine | wrong).encode())
+    assert code(answer) == (400, "InvalidParameterValueException")
 
 
 def test_a_condition_type_is_spelled_as_one_likes(ask: Callable[..., HttpAnswer]) -> None:

@@ -129,7 +129,11 @@ def test_what_is_none_is_left_out() -> None:
 
 
 def test_times_are_seconds_with_a_fraction() -> None:
-    made = answer(service("backup").operations["CreateBackupVault"], {"CreationDate": TIME}, "id")
+    made = answer(
+        service("backup").operations["CreateBackupVault"],
+        {"CreationDate": TIME.replace(microsecond=891_234)},
+        "id",
+    )
     assert made.body == b'{"CreationDate":1772600767.891}'
 
 

@@ -14,8 +14,6 @@ from safehold.core.errors import WireError
 
 # The largest request of the model is a policy of 200,000 characters; a plan with every rule is far smaller.
 MAX_BODY_BYTES = 1 << 20
-# Read and dropped beyond that, so that a client in the middle of sending gets its answer, not a broken pipe.
-MAX_DRAINED_BYTES = 64 << 20
 BODY_SECONDS = 60.0
 THREADS = 8  # requests wait for the database, hardly for the processor
 
@@ -61,25 +59,25 @@ class App:
 
 
 async def _body(receive: Receive) -> bytes:
-    """The request's body. Raises WireError when it is too large or too slow, ClientGone."""
-    kept = bytearray()
-    size, has_more = 0, True
+    """The request's body. Raises WireError when it is too large or too slow, ClientGone.
+
+    A client in the middle of sending too much still gets its answer: the server reads on and drops the rest.
+    """
+    body, has_more = bytearray(), True
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            while has_more and size <= MAX_DRAINED_BYTES:
+            while has_more and len(body) <= MAX_BODY_BYTES:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise ClientGone
-                part, has_more = message.get("body", b""), message.get("more_body", False)
-                size += len(part)
-                if size <= MAX_BODY_BYTES:
-                    kept += part
+                body += message.get("body", b"")
+                has_more = message.get("more_body", False)
     except TimeoutError as error:
         raise WireError("RequestTimeoutException", "the body came too slowly", http_status=408) from error
-    if size > MAX_BODY_BYTES:
+    if len(body) > MAX_BODY_BYTES:
         limit = f"the body is larger than {MAX_BODY_BYTES} bytes"
         raise WireError("RequestEntityTooLargeException", limit, http_status=413)
-    return bytes(kept)
+    return bytes(body)
 
 
 def _request(scope: Message, body: bytes) -> HttpRequest:
