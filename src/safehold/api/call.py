@@ -7,11 +7,12 @@ answer leaves only after that has been committed.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from safehold.domain.arns import default_key_arn
 
 if TYPE_CHECKING:
     from safehold.records.tx import Tx
@@ -40,8 +41,7 @@ class ApiConfig:
 
     def default_key_arn(self, site: str, account_id: str) -> str:
         """The ARN that stands for a site's own key, where AWS has the alias `aws/backup`; always the same."""
-        key_id = uuid.uuid5(uuid.NAMESPACE_URL, f"safehold:default-key:{site}:{account_id}")
-        return f"arn:{self.partition}:kms:{site}:{account_id}:key/{key_id}"
+        return default_key_arn(site, account_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,12 +90,8 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
         "its handler is not in yet",
         """CreateBackupPlan GetBackupPlan UpdateBackupPlan DeleteBackupPlan ListBackupPlans
         ListBackupPlanVersions CreateBackupSelection GetBackupSelection DeleteBackupSelection
-        ListBackupSelections CreateBackupVault DescribeBackupVault DeleteBackupVault ListBackupVaults
-        DescribeRecoveryPoint ListRecoveryPointsByBackupVault ListRecoveryPointsByResource
-        GetRecoveryPointRestoreMetadata UpdateRecoveryPointLifecycle DeleteRecoveryPoint
-        DescribeProtectedResource ListProtectedResources ListProtectedResourcesByBackupVault
-        DescribeRegionSettings
-        UpdateRegionSettings GetSupportedResourceTypes ListTags TagResource UntagResource""",
+        ListBackupSelections
+        """,
     ),
 )
 

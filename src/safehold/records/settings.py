@@ -7,11 +7,37 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from safehold.domain.resource_types import AWS_TYPES, MANAGEMENT_CHOICES
 from safehold.records.dialect import insert_into
 from safehold.records.tables import setting as t
 from safehold.records.tx import Tx
 
-Value = str | int | bool | None | list[str] | Mapping[str, bool] | Mapping[str, str]
+Value = str | int | bool | None
+
+OPT_IN = "opt-in/"  # and a resource type: a bool, `ResourceTypeOptInPreference` of the region settings
+MANAGEMENT = "management/"  # likewise, `ResourceTypeManagementPreference`
+
+
+def opt_ins(tx: Tx, account_id: str, site: str) -> dict[str, bool]:
+    """For every type of AWS: do selections by tag or pattern reach it? Yes, unless the account says no."""
+    chosen = with_prefix(tx, account_id, site, OPT_IN)
+    return {name: bool(chosen.get(name, True)) for name in AWS_TYPES}
+
+
+def put_opt_ins(tx: Tx, account_id: str, site: str, wanted: Mapping[str, bool], *, now: datetime) -> None:
+    """These types have these preferences; others keep theirs."""
+    put(tx, account_id, site, {OPT_IN + name: value for name, value in wanted.items()}, now=now)
+
+
+def management(tx: Tx, account_id: str, site: str) -> dict[str, bool]:
+    """For every type where AWS leaves the choice: are its points wholly AWS Backup's?"""
+    chosen = with_prefix(tx, account_id, site, MANAGEMENT)
+    return {name: bool(chosen.get(name, default)) for name, default in MANAGEMENT_CHOICES.items()}
+
+
+def put_management(tx: Tx, account_id: str, site: str, wanted: Mapping[str, bool], *, now: datetime) -> None:
+    """These types have these preferences; others keep theirs. Noted only: points here are always managed."""
+    put(tx, account_id, site, {MANAGEMENT + name: value for name, value in wanted.items()}, now=now)
 
 
 def put(tx: Tx, account_id: str, site: str, values: Mapping[str, Value], *, now: datetime) -> None:
@@ -28,9 +54,6 @@ def with_prefix(tx: Tx, account_id: str, site: str, prefix: str) -> dict[str, Va
     where = (t.c.account_id == account_id, t.c.site == site, t.c.name.startswith(prefix, autoescape=True))
     rows = tx.execute(select(t.c.name, t.c.value).where(*where).order_by(t.c.name))
     return {row.name.removeprefix(prefix): row.value for row in rows}
-
-
-OPT_IN = "opt-in/"  # and a resource type: a bool, `ResourceTypeOptInPreference` of the region settings
 
 
 def opted_out(tx: Tx, account_id: str, site: str) -> set[str]:

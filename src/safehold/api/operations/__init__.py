@@ -9,7 +9,16 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 
-FAMILIES: tuple[str, ...] = ("backup_jobs", "identity", "restore_jobs")
+FAMILIES: tuple[str, ...] = (
+    "backup_jobs",
+    "identity",
+    "protected_resources",
+    "recovery_points",
+    "restore_jobs",
+    "settings",
+    "tags",
+    "vaults",
+)
 
 
 @cache

@@ -1,0 +1,47 @@
+"""What a request names, or the error that AWS answers when it is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from safehold.api.call import Call
+from safehold.core.errors import AccessDenied, ResourceNotFound
+from safehold.domain.recovery_points import RecoveryPoint
+from safehold.domain.vaults import Vault
+from safehold.records import recovery_points, vaults
+
+
+def vault(call: Call, req: Mapping[str, object]) -> Vault:
+    """The vault that `BackupVaultName` names.
+
+    Raises AccessDenied when there is none, as AWS does even for an administrator, and for a vault of another
+    account: none is shared. Source: docs/parity/vaults.md, "a vault that is not there".
+    """
+    name, owner = str(req["BackupVaultName"]), req.get("BackupVaultAccountId")
+    if owner not in (None, call.account_id):
+        raise AccessDenied
+    found = vaults.find(call.tx, account_id=call.account_id, site=call.site, name=name)
+    if found is None:
+        raise AccessDenied
+    return found
+
+
+def point(call: Call, vault: Vault, req: Mapping[str, object]) -> RecoveryPoint:
+    """The recovery point that `RecoveryPointArn` names in that vault. Raises ResourceNotFound."""
+    arn = str(req["RecoveryPointArn"])
+    found = recovery_points.find(call.tx, vault_id=vault.id, arn=arn)
+    if found is None:
+        raise missing_point(arn)
+    return found
+
+
+def point_to_change(call: Call, vault: Vault, req: Mapping[str, object]) -> RecoveryPoint:
+    """The same, and nobody else changes it until this request is done. Raises ResourceNotFound."""
+    found = recovery_points.lock(call.tx, point(call, vault, req).id)
+    if found is None:
+        raise missing_point(str(req["RecoveryPointArn"]))
+    return found
+
+
+def missing_point(arn: str) -> ResourceNotFound:
+    return ResourceNotFound("Cannot find recovery point.", code="ERROR_2603", context=arn)

@@ -1,0 +1,115 @@
+"""Operations on tags of vaults, plans and recovery points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from safehold.api import existing
+from safehold.api.call import Call, operation
+from safehold.api.pages import Position, page
+from safehold.core.errors import AccessDenied, InvalidParameterValue, ResourceNotFound
+from safehold.domain import arns
+from safehold.domain import tags as tag_rules
+from safehold.domain.recovery_points import RecoveryPoint
+from safehold.records import amendments, plans, recovery_points, tags, vaults
+from safehold.records.amendments import AmendmentKind
+
+# Kinds of AWS Backup's own that can have tags and that nobody can have made here yet.
+_NOT_HERE = frozenset(
+    {"framework", "report-plan", "restore-testing-plan", "legal-hold", "tiering-configuration"}
+)
+
+
+@operation("ListTags")
+def list_tags(call: Call, req: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The thing's tags, by key. Source: model 2018-11-15 `ListTags`; docs/parity/tags.md."""
+    arn = req["ResourceArn"]
+    _find_tagged(call, arn)
+    every = tags.of(call.tx, arn)
+
+    def fetch(after: Position | None, limit: int) -> list[str]:
+        return [key for key in sorted(every) if after is None or key > str(after[0])][:limit]
+
+    keys, token = page(call, req, fetch, position=lambda key: (key,))
+    return {"Tags": {key: every[key] for key in keys}, "NextToken": token}
+
+
+@operation("TagResource")
+def tag_resource(call: Call, req: Mapping[str, Any]) -> None:
+    """The thing has these tags too; a key that it had gets the new value.
+
+    Source: model 2018-11-15 `TagResource`; docs/parity/tags.md.
+    """
+    arn, new = req["ResourceArn"], req["Tags"]
+    if not new:
+        raise InvalidParameterValue("Tags must not be empty")
+    point = _find_tagged(call, arn)
+    tag_rules.added(tags.of(call.tx, arn), new)
+    tags.put(call.tx, arn, new)
+    _tell_vault(call, point)
+
+
+@operation("UntagResource")
+def untag_resource(call: Call, req: Mapping[str, Any]) -> None:
+    """The thing has none of these tags; a key that it never had is no error.
+
+    Source: model 2018-11-15 `UntagResource`; docs/parity/tags.md.
+    """
+    arn, keys = req["ResourceArn"], req["TagKeyList"]
+    if not keys:
+        raise InvalidParameterValue("TagKeyList must not be empty")
+    point = _find_tagged(call, arn)
+    tags.delete(call.tx, arn, keys)
+    _tell_vault(call, point)
+
+
+def _find_tagged(call: Call, arn: str) -> RecoveryPoint | None:
+    """Something of that ARN is there; the recovery point, if it is one.
+
+    Raises AccessDenied for a missing vault, ResourceNotFound for a missing plan or point, and
+    InvalidParameterValue for what AWS Backup cannot tag.
+    """
+    parsed = arns.parse(arn)
+    kind, _, name = parsed.resource.partition(":")
+    is_own = parsed.service == "backup"
+    if is_own and (parsed.region, parsed.account_id) != (call.site, call.account_id):
+        raise AccessDenied
+    if is_own and kind == "backup-vault":
+        _check_vault(call, arn)
+        return None
+    if is_own and kind == "backup-plan":
+        _check_plan(call, name)
+        return None
+    return _find_point(call, arn, is_own=is_own, kind=kind)
+
+
+def _check_vault(call: Call, arn: str) -> None:
+    if vaults.find_by_arn(call.tx, arn) is None:
+        raise AccessDenied
+
+
+def _check_plan(call: Call, plan_id: str) -> None:
+    if plans.find_active(call.tx, plan_id, account_id=call.account_id, site=call.site) is None:
+        raise ResourceNotFound(f"Cannot find backup plan {plan_id}", context=plan_id)
+
+
+def _find_point(call: Call, arn: str, *, is_own: bool, kind: str) -> RecoveryPoint:
+    """Points with another service's ARN (FSx) count too: there is no such service here to tag them by."""
+    point = recovery_points.find_by_arn(call.tx, arn, account_id=call.account_id)
+    if point is not None and point.site == call.site:
+        return point
+    if is_own and kind == "recovery-point":
+        raise existing.missing_point(arn)
+    if is_own and kind in _NOT_HERE:
+        raise ResourceNotFound(f"Cannot find {arn}", context=arn)
+    raise InvalidParameterValue(f"Unsupported resource: {arn}")
+
+
+def _tell_vault(call: Call, point: RecoveryPoint | None) -> None:
+    """A point's tags are kept in its vault as well, so that they outlive the catalog."""
+    if point is None:
+        return
+    recovery_points.lock(call.tx, point.id)
+    fact = {"tags": tags.of(call.tx, point.arn)}
+    amendments.add(call.tx, point, AmendmentKind.TAGS, fact, now=call.now)
