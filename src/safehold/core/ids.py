@@ -45,3 +45,8 @@ def new_secret_access_key() -> str:
 def new_account_id() -> str:
     """A fresh account id: twelve digits, the first not zero."""
     return str(10**11 + secrets.randbelow(9 * 10**11))
+
+
+def draw() -> float:
+    """A fresh random number of [0, 1)."""
+    return secrets.randbits(53) / (1 << 53)

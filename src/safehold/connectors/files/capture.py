@@ -1,0 +1,103 @@
+"""A file tree being taken. It is not frozen: each file is whole in itself, the tree as it was walked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import datetime
+
+from safehold.connectors.contract import Skip
+from safehold.connectors.files.facts import (
+    GRANULARITY_NS,
+    attributes_of,
+    facts_of,
+    is_same,
+    with_attributes,
+)
+from safehold.connectors.files.folders import Folders
+from safehold.connectors.files.mounts import may_trust_times
+from safehold.connectors.files.reading import FileContent, Reader
+from safehold.connectors.files.settings import FilesSettings
+from safehold.connectors.files.walk import Gaps, Walk
+from safehold.core.errors import SourceDenied, SourceMissing
+from safehold.domain.items import Item, ItemKind, Listing, PreviousTree
+
+
+class FilesCapture:
+    """Implements connectors.contract.Capture."""
+
+    consistency = "none"  # files that change while the tree is walked may be of different moments
+
+    def __init__(
+        self,
+        settings: FilesSettings,
+        previous: PreviousTree,
+        *,
+        now: datetime,
+        reread: Gaps,
+        skip: Skip,
+    ) -> None:
+        self.taken_at = now
+        self._path = settings.path
+        self._previous = previous
+        self._folders = Folders(open_root(settings.path))
+        # What changed from two seconds before the start on may change again without its time moving.
+        self._racy_from_ns = int(now.timestamp() * 1e9) - GRANULARITY_NS
+        self._trusts_times = may_trust_times(self._folders.root)
+        self._walk = Walk(
+            self._folders,
+            previous,
+            patterns=settings.patterns,
+            one_file_system=settings.one_file_system,
+            trusts_times=self._trusts_times,
+            racy_from_ns=self._racy_from_ns,
+            reread=reread,
+            skip=skip,
+        )
+        reader = Reader(
+            self._folders,
+            racy_from_ns=self._racy_from_ns,
+            first_links=self._walk.links.values(),
+            skip=skip,
+        )
+        self.read_whole = reader.read_whole
+        self._open = reader.open
+
+    def root(self) -> Item:
+        descriptor = self._folders.root
+        seen = os.fstat(descriptor)
+        before = self._previous.root()
+        if before is not None and self._trusts_times and is_same(before, ItemKind.DIRECTORY, seen):
+            return before
+        root = Item(b"", ItemKind.DIRECTORY, 0, facts_of(seen, self._racy_from_ns))
+        return with_attributes(root, attributes_of(descriptor))
+
+    def listings(self) -> Iterator[Listing]:
+        """See Capture.listings. Raises SourceMissing when the folder went away meanwhile."""
+        yield from self._walk.listings()
+        # A tree that was unmounted or deleted under the walk looks empty from there on.
+        os.close(open_root(self._path, same_as=self._folders.root))
+
+    def open(self, directory: bytes, item: Item) -> tuple[FileContent, Item] | None:
+        return self._open(directory, item)
+
+    def close(self) -> None:
+        self._folders.close()
+
+
+def open_root(path: str, *, same_as: int | None = None) -> int:
+    """The folder, open; `same_as`: it must be that very one. Raises SourceMissing, SourceDenied."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError as error:
+        denied = SourceDenied(f"the folder {path} may not be read")
+        denied.hint = "Run the worker as a user who may read it, or give that user the right to."
+        raise denied from error
+    except OSError as error:
+        missing = SourceMissing(f"the folder {path} cannot be opened: {os.strerror(error.errno or 0)}")
+        missing.hint = "Look whether it was moved, or is on a file system that is not mounted."
+        raise missing from error
+    if same_as is not None and not os.path.samestat(os.fstat(descriptor), os.fstat(same_as)):
+        os.close(descriptor)
+        raise SourceMissing(f"the folder {path} was replaced by another while it was read")
+    return descriptor

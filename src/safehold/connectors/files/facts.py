@@ -1,0 +1,123 @@
+"""What is known of an entry of a file system besides its bytes, as the facts of an item.
+
+    m  permission bits, with set-user-id, set-group-id and sticky
+    u  g  numbers of owner and group
+    t  c  modification and change time, nanoseconds since 1970; c is never put back, it tells changes
+    i  inode number; tells changes, too
+    n  number of hard links, where there is more than one (the group's first member alone has facts)
+    s  1: the file has holes
+    r  1: changed so shortly before it was read that another change may bear the same time: read it again
+    x  extended attributes, POSIX ACLs among them: raw name -> raw value; absent when there are none
+    l  where a symbolic link points to, raw
+    d  device number of a device
+    link_to  of a hard link: path of its group's first member
+
+Access times are not kept: reading changes them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from safehold.domain.items import Facts, Item, ItemKind
+
+KINDS = {
+    stat.S_IFREG: ItemKind.FILE,
+    stat.S_IFDIR: ItemKind.DIRECTORY,
+    stat.S_IFLNK: ItemKind.SYMLINK,
+    stat.S_IFIFO: ItemKind.FIFO,
+    stat.S_IFSOCK: ItemKind.SOCKET,
+    stat.S_IFCHR: ItemKind.CHARACTER_DEVICE,
+    stat.S_IFBLK: ItemKind.BLOCK_DEVICE,
+}
+# Two seconds is the coarsest time stamp of any file system in use (FAT); most are at some milliseconds.
+GRANULARITY_NS = 2_000_000_000
+_BLOCK = 512  # unit of st_blocks, whatever the file system's own
+_NO_ATTRIBUTES = (errno.ENOTSUP, errno.ENODATA, errno.ENOSYS)
+
+
+def facts_of(seen: os.stat_result, racy_from_ns: int) -> Facts:
+    """Everything that `stat` knows. What changed at `racy_from_ns` or later is marked as racy."""
+    changed = seen.st_ctime_ns
+    facts: Facts = {
+        "m": seen.st_mode & 0o7777,
+        "u": seen.st_uid,
+        "g": seen.st_gid,
+        "t": seen.st_mtime_ns,
+        "c": changed,
+        "i": seen.st_ino,
+    }
+    if changed >= racy_from_ns:
+        facts["r"] = 1
+    return facts
+
+
+def file_item(name: bytes, seen: os.stat_result, racy_from_ns: int) -> Item:
+    """A regular file, its bytes and extended attributes not read yet."""
+    facts = facts_of(seen, racy_from_ns)
+    if seen.st_nlink > 1:
+        facts["n"] = seen.st_nlink
+    if seen.st_size > 8192 and has_holes(seen):
+        facts["s"] = 1
+    return Item(name, ItemKind.FILE, seen.st_size, facts)
+
+
+def has_holes(seen: os.stat_result) -> bool:
+    return seen.st_blocks * _BLOCK < seen.st_size
+
+
+def is_same(item: Item, kind: int, seen: os.stat_result) -> bool:
+    """Is this the item that was taken last time, with nothing about it changed since?
+
+    Change time and inode together: a modification time can be set by anyone, and a replaced file can bear
+    every time of its predecessor.
+    """
+    facts = item.facts
+    return (
+        item.kind == kind
+        and facts.get("c") == seen.st_ctime_ns
+        and facts.get("i") == seen.st_ino
+        and facts.get("t") == seen.st_mtime_ns
+        and "r" not in facts
+        and (kind != ItemKind.FILE or (item.size_bytes == seen.st_size and item.content is not None))
+    )
+
+
+def attributes_of(descriptor: int) -> dict[bytes, bytes]:
+    """Extended attributes of an open file or folder; empty where the file system has none."""
+    try:
+        names = os.listxattr(descriptor)
+    except OSError as error:
+        if error.errno in _NO_ATTRIBUTES:
+            return {}
+        raise
+    found = {}
+    for name in names:
+        try:
+            found[os.fsencode(name)] = os.getxattr(descriptor, name)
+        except OSError as error:
+            if error.errno not in _NO_ATTRIBUTES:  # RACE: taken off since it was listed
+                raise
+    return found
+
+
+def attributes_at(folder: int, name: bytes) -> dict[bytes, bytes]:
+    """Extended attributes of `name` in an open folder, without following it and without opening it."""
+    # There is no listxattrat before Linux 6.13; the kernel's own name for an open folder does the same.
+    path = b"/proc/self/fd/%d/%s" % (folder, name)
+    try:
+        names = os.listxattr(path, follow_symlinks=False)
+        return {os.fsencode(n): os.getxattr(path, n, follow_symlinks=False) for n in names}
+    except OSError as error:
+        if error.errno in _NO_ATTRIBUTES:
+            return {}
+        raise
+
+
+def with_attributes(item: Item, attributes: dict[bytes, bytes]) -> Item:
+    """The item with its extended attributes, if there are any."""
+    if not attributes:
+        return item
+    return Item(item.name, item.kind, item.size_bytes, {**item.facts, "x": attributes}, item.content)

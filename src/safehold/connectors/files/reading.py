@@ -1,0 +1,187 @@
+"""Reading the bytes of files that others may be writing to at the same time."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Collection, Iterator
+
+from safehold.connectors.contract import Skip
+from safehold.connectors.files.facts import attributes_of, file_item, has_holes, with_attributes
+from safehold.connectors.files.folders import Folders
+from safehold.connectors.files.trouble import why_not_taken
+from safehold.domain.items import Item, join
+
+BLOCK_BYTES = 4 << 20
+_TRIES = 3  # a file that changed while it was read is read again; after that what was had is kept
+_WHOLE_BYTES = 64 << 20  # a file announced as small may have grown; beyond this it is cut, and told
+_ZEROS = memoryview(bytes(BLOCK_BYTES))
+# Not blocking: what was a file a moment ago may be a fifo now, and opening one waits for its other end.
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_CHANGED = "changed while it was read; what is in this backup may be a mixture of old and new"
+
+
+class Reader:
+    """Opens and reads the files of one tree. Several threads may use it."""
+
+    def __init__(self, folders: Folders, *, racy_from_ns: int, first_links: Collection[bytes], skip: Skip):
+        self._folders = folders
+        self._racy_from_ns = racy_from_ns
+        self._first_links = first_links
+        self._skip = skip
+
+    def read_whole(self, directory: bytes, item: Item) -> tuple[bytes, Item] | None:
+        """See Capture.read_whole. One item costs five system calls when nothing disturbs it."""
+        try:
+            descriptor = self._open(directory, item.name)
+            try:
+                data = os.read(descriptor, item.size_bytes)
+                seen = os.fstat(descriptor)
+                if len(data) != item.size_bytes or not _is_as_listed(item, seen):
+                    return self._read_changing(descriptor, directory, item)
+                return data, with_attributes(item, attributes_of(descriptor))
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            self._lost(directory, item, why_not_taken(error))
+            return None
+
+    def open(self, directory: bytes, item: Item) -> tuple[FileContent, Item] | None:
+        """See Capture.open."""
+        path = join(directory, item.name)
+        try:
+            descriptor = self._open(directory, item.name)
+        except OSError as error:
+            self._lost(directory, item, why_not_taken(error))
+            return None
+        try:
+            seen = os.fstat(descriptor)
+            if not stat.S_ISREG(seen.st_mode):
+                os.close(descriptor)
+                self._lost(directory, item, "became something else before it was read")
+                return None
+            now = item if _is_as_listed(item, seen) else file_item(item.name, seen, self._racy_from_ns)
+            now = with_attributes(now, attributes_of(descriptor))
+        except OSError as error:
+            os.close(descriptor)
+            self._lost(directory, item, why_not_taken(error))
+            return None
+        return FileContent(descriptor, seen, path, self._skip), now
+
+    def _open(self, directory: bytes, name: bytes) -> int:
+        folder = self._folders.descriptor(directory)
+        try:
+            return os.open(name, _FLAGS | os.O_NOATIME, dir_fd=folder)
+        except PermissionError:
+            return os.open(name, _FLAGS, dir_fd=folder)  # only a file's owner may ask for O_NOATIME
+
+    def _read_changing(self, descriptor: int, directory: bytes, item: Item) -> tuple[bytes, Item] | None:
+        for attempt in range(_TRIES):
+            before = os.fstat(descriptor)
+            if not stat.S_ISREG(before.st_mode):
+                self._lost(directory, item, "became something else before it was read")
+                return None
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            data = _read_up_to(descriptor, min(before.st_size, _WHOLE_BYTES))
+            if _is_unmoved(before, os.fstat(descriptor)) and len(data) == before.st_size:
+                break
+            if attempt == _TRIES - 1:
+                self._skip(join(directory, item.name), _CHANGED)
+        # The facts are those from before: should the file have changed since, it is read next time.
+        as_read = file_item(item.name, before, self._racy_from_ns)
+        as_read.size_bytes = len(data)
+        return data, with_attributes(as_read, attributes_of(descriptor))
+
+    def _lost(self, directory: bytes, item: Item, why: str) -> None:
+        path = join(directory, item.name)
+        if path in self._first_links:
+            why += "; hard links to it have no content in this backup"
+        self._skip(path, why)
+
+
+class FileContent:
+    """A large file's bytes, as long as it was when opened. Holes come as zeros that were never read."""
+
+    def __init__(self, descriptor: int, opened: os.stat_result, path: bytes, skip: Skip) -> None:
+        self._descriptor = descriptor
+        self._opened = opened
+        self._path = path
+        self._skip = skip
+
+    def blocks(self) -> Iterator[bytes | memoryview]:
+        size = self._opened.st_size
+        buffer = memoryview(bytearray(min(BLOCK_BYTES, max(size, 1))))
+        position = 0
+        try:
+            for is_hole, end in self._runs(size):
+                while position < end:
+                    block = _ZEROS[: end - position] if is_hole else self._read(buffer, position, end)
+                    if not block:
+                        break
+                    yield block
+                    position += len(block)
+            moved = position < size or not _is_unmoved(self._opened, os.fstat(self._descriptor))
+        except OSError as error:
+            why = f"could be read up to byte {position} only: {os.strerror(error.errno or 0)}"
+            self._skip(self._path, f"{why}; what follows is not in this backup")
+            return
+        if moved:
+            self._skip(self._path, _CHANGED)
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _read(self, buffer: memoryview, position: int, end: int) -> memoryview:
+        wanted = buffer[: end - position]
+        return wanted[: os.preadv(self._descriptor, [wanted], position)]
+
+    def _runs(self, size: int) -> Iterator[tuple[bool, int]]:
+        """Runs of data and of holes: (is it a hole, where it ends)."""
+        if not has_holes(self._opened):
+            yield False, size
+            return
+        position = 0
+        while position < size:
+            data = self._seek(position, os.SEEK_DATA, size)
+            yield True, data
+            position = self._seek(data, os.SEEK_HOLE, size) if data < size else size
+            yield False, position
+
+    def _seek(self, position: int, what: int, size: int) -> int:
+        try:
+            return min(os.lseek(self._descriptor, position, what), size)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # nothing of that kind up to the end
+                return size
+            if error.errno == errno.EINVAL:  # the file system does not tell: all of it is data
+                return position if what == os.SEEK_DATA else size
+            raise
+
+
+def _is_as_listed(item: Item, seen: os.stat_result) -> bool:
+    facts = item.facts
+    return (
+        facts["c"] == seen.st_ctime_ns
+        and facts["i"] == seen.st_ino
+        and facts["t"] == seen.st_mtime_ns
+        and item.size_bytes == seen.st_size
+    )
+
+
+def _is_unmoved(before: os.stat_result, after: os.stat_result) -> bool:
+    return (
+        before.st_mtime_ns == after.st_mtime_ns
+        and before.st_ctime_ns == after.st_ctime_ns
+        and before.st_size == after.st_size
+    )
+
+
+def _read_up_to(descriptor: int, size: int) -> bytes:
+    parts = []
+    while size > 0 and (part := os.read(descriptor, size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)

@@ -1,0 +1,230 @@
+"""A file tree being put back: everything beneath one open folder, nothing ever outside of it.
+
+Names come from a vault and are checked; folders are entered one name at a time and never through a link;
+what exists already is replaced by a rename, so that nobody ever sees half of a file that was there before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import hashlib
+import os
+import re
+import stat
+import threading
+from collections.abc import Callable
+
+from safehold.connectors.contract import Skip, Writer
+from safehold.connectors.files.folders import Folders
+from safehold.connectors.files.putting import FactsWriter
+from safehold.connectors.files.trouble import why_not_restored
+from safehold.connectors.files.writing import DiscardingWriter, FileWriter, open_new, write_all, write_data
+from safehold.core.errors import RestoreError
+from safehold.domain.items import Facts, Item, ItemKind
+
+# An empty name, ".", ".." or a NUL: none of them can be the name of something in a folder.
+_LEADS_AWAY = re.compile(rb"(?:\A|/)\.{0,2}(?:/|\Z)|\0")
+_REFUSED = "refused: its name would lead out of the restored folder"
+_NODES = {
+    ItemKind.FIFO: stat.S_IFIFO,
+    ItemKind.SOCKET: stat.S_IFSOCK,
+    ItemKind.CHARACTER_DEVICE: stat.S_IFCHR,
+    ItemKind.BLOCK_DEVICE: stat.S_IFBLK,
+}
+
+
+class FilesRestore:
+    """Implements connectors.contract.Restore. Takes over the descriptor `root`; close() ends it.
+
+    is_fresh  the target was made for this restore: it gets the facts of the root item, and holds nothing else
+    """
+
+    def __init__(self, root: int, *, job_id: str, arn: str, is_fresh: bool, skip: Skip) -> None:
+        self._folders = Folders(root, makes_missing=True)
+        self._arn = arn
+        self._job_id = job_id
+        self._is_fresh = is_fresh
+        self._skip = skip
+        self._facts = FactsWriter(clears_acls=not is_fresh or _has_default_acl(root))
+        self._lock = threading.Lock()
+        self._made_folders: list[tuple[bytes, Facts]] = []
+        self._hard_links: list[tuple[bytes, Item]] = []
+        self._first_links: set[bytes] = set()
+
+    def make(self, path: bytes, item: Item) -> None:
+        """See Restore.make. Hard links wait for finish(), when what they link to is surely there."""
+        if not path:
+            if self._is_fresh:
+                self._made_folders.insert(0, (path, item.facts))
+            return
+        if item.kind == ItemKind.HARDLINK:
+            self._hard_links.append((path, item))
+        elif item.kind == ItemKind.DIRECTORY:
+            self._make_folder(path, item)
+        else:
+            self._place(path, lambda folder, name: self._make_node(folder, name, path, item))
+
+    def write_whole(self, path: bytes, item: Item, data: bytes | memoryview) -> None:
+        """See Restore.write_whole. One item costs about seven system calls."""
+        if "n" in item.facts:
+            with self._lock:
+                self._first_links.add(path)
+        self._place(path, lambda folder, name: self._write_file(folder, name, path, item, data))
+
+    def open(self, path: bytes, item: Item) -> Writer:
+        """See Restore.open. Until its finish() the bytes are under a name of their own."""
+        if _LEADS_AWAY.search(path):
+            self._skip(path, _REFUSED)
+            return DiscardingWriter()
+        directory, _, name = path.rpartition(b"/")
+        try:
+            # Its own descriptor: the writer may outlive this thread's hold on the folder.
+            folder = os.dup(self._folders.descriptor(directory))
+        except OSError as error:
+            self._skip(path, why_not_restored(error))
+            return DiscardingWriter()
+        try:
+            writer = FileWriter(folder, name, self._temporary(name), path, item, self._facts, self._skip)
+        except OSError as error:
+            os.close(folder)
+            self._skip(path, why_not_restored(error))
+            return DiscardingWriter()
+        if "n" in item.facts:
+            with self._lock:
+                self._first_links.add(path)
+        return writer
+
+    def finish(self) -> str:
+        """See Restore.finish. Raises RestoreError when it cannot be made durable."""
+        for path, item in self._hard_links:
+            self._make_hard_link(path, item)
+        # ORDER: deepest first, for a folder that may not be written to any more cannot be worked in.
+        for path, facts in reversed(self._made_folders):
+            try:
+                self._facts.put_on(self._folders.descriptor(path), path, facts)
+            except OSError as error:
+                self._skip(path, why_not_restored(error))
+        self._facts.tell(self._skip)
+        _sync_file_system(self._folders.root)
+        return self._arn
+
+    def close(self) -> None:
+        self._folders.close()
+
+    def _make_folder(self, path: bytes, item: Item) -> None:
+        if _LEADS_AWAY.search(path):
+            self._skip(path, _REFUSED)
+            return
+        directory, _, name = path.rpartition(b"/")
+        try:
+            folder = self._folders.descriptor(directory)
+            try:
+                os.mkdir(name, 0o700, dir_fd=folder)
+            except FileExistsError:
+                if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+                    os.unlink(name, dir_fd=folder)
+                    os.mkdir(name, 0o700, dir_fd=folder)
+        except OSError as error:
+            self._skip(path, why_not_restored(error))
+            return
+        self._made_folders.append((path, item.facts))
+
+    def _make_hard_link(self, path: bytes, item: Item) -> None:
+        first = item.facts.get("link_to")
+        if not isinstance(first, bytes) or first not in self._first_links:
+            self._skip(path, f"not restored: it is a hard link to {first!r}, which was not restored either")
+            return
+        directory, _, name = first.rpartition(b"/")
+        try:
+            # Its own descriptor: entering the link's folder may push this one out.
+            source = os.dup(self._folders.descriptor(directory))
+        except OSError as error:
+            self._skip(path, why_not_restored(error))
+            return
+
+        def link(folder: int, new_name: bytes) -> None:
+            os.link(name, new_name, src_dir_fd=source, dst_dir_fd=folder, follow_symlinks=False)
+
+        try:
+            self._place(path, link)
+        finally:
+            os.close(source)
+
+    def _make_node(self, folder: int, name: bytes, path: bytes, item: Item) -> None:
+        if item.kind == ItemKind.SYMLINK:
+            points_to = item.facts.get("l")
+            os.symlink(points_to if isinstance(points_to, bytes) else b"", name, dir_fd=folder)
+        else:
+            device = item.facts.get("d")
+            kind = _NODES.get(ItemKind(item.kind))
+            if kind is None:
+                raise RestoreError(f"a file tree cannot hold an item of kind {item.kind}")
+            os.mknod(name, kind | 0o600, device if isinstance(device, int) else 0, dir_fd=folder)
+        is_link = item.kind == ItemKind.SYMLINK
+        self._facts.put_on_name(folder, name, path, item.facts, is_link=is_link)
+
+    def _write_file(
+        self, folder: int, name: bytes, path: bytes, item: Item, data: bytes | memoryview
+    ) -> None:
+        descriptor = open_new(folder, name)
+        try:
+            if "s" in item.facts:
+                os.ftruncate(descriptor, len(data))
+                write_data(descriptor, 0, data)
+            else:
+                write_all(descriptor, data)
+            self._facts.put_on(descriptor, path, item.facts)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(name, dir_fd=folder)
+            raise
+        finally:
+            os.close(descriptor)
+
+    def _place(self, path: bytes, create: Callable[[int, bytes], None]) -> None:
+        """Have `create` make something that is not there yet; what is there already is replaced."""
+        if _LEADS_AWAY.search(path):
+            self._skip(path, _REFUSED)
+            return
+        directory, _, name = path.rpartition(b"/")
+        try:
+            folder = self._folders.descriptor(directory)
+            try:
+                create(folder, name)
+            except FileExistsError:
+                self._replace(folder, name, create)
+        except OSError as error:
+            self._skip(path, why_not_restored(error))
+
+    def _replace(self, folder: int, name: bytes, create: Callable[[int, bytes], None]) -> None:
+        temporary = self._temporary(name)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary, dir_fd=folder)
+        create(folder, temporary)
+        try:
+            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        finally:
+            # Where both are links to one file already, rename does nothing and leaves both.
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=folder)
+
+    def _temporary(self, name: bytes) -> bytes:
+        """The same each time this job comes to this name, so that what a killed one left is found."""
+        seed = self._job_id.encode() + b"\0" + name
+        return b".safehold-" + hashlib.sha256(seed).hexdigest()[:24].encode()
+
+
+def _has_default_acl(folder: int) -> bool:
+    try:
+        return "system.posix_acl_default" in os.listxattr(folder)
+    except OSError:
+        return False
+
+
+def _sync_file_system(folder: int) -> None:
+    """Everything written beneath is on disk: one call for the file system, not one per file."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.syncfs(folder) != 0:
+        number = ctypes.get_errno()
+        raise RestoreError(f"what was restored could not be made durable: {os.strerror(number)}")
