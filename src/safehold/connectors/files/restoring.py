@@ -51,6 +51,7 @@ class FilesRestore:
         self._made_folders: list[tuple[bytes, Facts]] = []
         self._hard_links: list[tuple[bytes, Item]] = []
         self._first_links: set[bytes] = set()
+        self._writers: list[FileWriter] = []
 
     def make(self, path: bytes, item: Item) -> None:
         """See Restore.make. Hard links wait for finish(), when what they link to is surely there."""
@@ -90,8 +91,10 @@ class FilesRestore:
             os.close(folder)
             self._skip(path, why_not_restored(error))
             return DiscardingWriter()
-        if "n" in item.facts:
-            with self._lock:
+        with self._lock:
+            self._writers = [other for other in self._writers if not other.is_closed]
+            self._writers.append(writer)
+            if "n" in item.facts:
                 self._first_links.add(path)
         return writer
 
@@ -110,6 +113,9 @@ class FilesRestore:
         return self._arn
 
     def close(self) -> None:
+        """Let go; what is not finished leaves nothing behind."""
+        for writer in self._writers:
+            writer.abandon()
         self._folders.close()
 
     def _make_folder(self, path: bytes, item: Item) -> None:
@@ -122,6 +128,7 @@ class FilesRestore:
             try:
                 os.mkdir(name, 0o700, dir_fd=folder)
             except FileExistsError:
+                self._facts.clears_acls = True  # what is there may hand an ACL down
                 if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
                     os.unlink(name, dir_fd=folder)
                     os.mkdir(name, 0o700, dir_fd=folder)
@@ -168,6 +175,7 @@ class FilesRestore:
         self, folder: int, name: bytes, path: bytes, item: Item, data: bytes | memoryview
     ) -> None:
         descriptor = open_new(folder, name)
+        is_whole = False
         try:
             if "s" in item.facts:
                 os.ftruncate(descriptor, len(data))
@@ -175,12 +183,12 @@ class FilesRestore:
             else:
                 write_all(descriptor, data)
             self._facts.put_on(descriptor, path, item.facts)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(name, dir_fd=folder)
-            raise
+            is_whole = True
         finally:
             os.close(descriptor)
+            if not is_whole:
+                with contextlib.suppress(OSError):
+                    os.unlink(name, dir_fd=folder)
 
     def _place(self, path: bytes, create: Callable[[int, bytes], None]) -> None:
         """Have `create` make something that is not there yet; what is there already is replaced."""

@@ -81,6 +81,10 @@ class FileWriter:
             os.unlink(temporary, dir_fd=folder)
             raise
 
+    @property
+    def is_closed(self) -> bool:
+        return self._descriptor < 0
+
     def write_at(self, offset: int, data: bytes | memoryview) -> None:
         """Raises RestoreError when the target fails; the file is then gone."""
         if self._descriptor < 0:

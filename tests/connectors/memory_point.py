@@ -1,0 +1,119 @@
+"""A recovery point in memory: what stands where the store stands, for tests of connectors alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from safehold.connectors.contract import Capture, Restore
+from safehold.domain.items import CONTENT_KINDS, Item, Listing, PreviousTree, join, walk_order
+
+SMALL_BYTES = 1 << 20
+
+
+@dataclass
+class MemoryPoint(PreviousTree):
+    """Listings and bytes of one capture. `read` names the paths whose bytes were asked for."""
+
+    top: Item
+    listings: list[Listing] = field(default_factory=list)
+    by_path: dict[bytes, dict[bytes, Item]] = field(default_factory=dict)
+    data: dict[bytes, bytes] = field(default_factory=dict)
+    read: list[bytes] = field(default_factory=list)
+
+    def listing(self, path: bytes) -> Mapping[bytes, Item]:
+        return self.by_path.get(path, {})
+
+    def root(self) -> Item | None:
+        return self.top
+
+    def paths(self) -> list[bytes]:
+        return [join(listing.path, item.name) for listing in self.listings for item in listing.items]
+
+    def item(self, path: bytes) -> Item:
+        directory, _, name = path.rpartition(b"/")
+        return self.by_path[directory][name]
+
+
+def take(capture: Capture, previous: MemoryPoint | None = None) -> MemoryPoint:
+    """Take everything in as the store does: unchanged items keep the bytes they had."""
+    point = MemoryPoint(capture.root())
+    for listing in walk_order(capture.listings()):
+        items = []
+        for item in listing.items:
+            path = join(listing.path, item.name)
+            settled = _settle(capture, listing.path, path, item, point, previous)
+            if settled is not None:
+                items.append(settled)
+        point.listings.append(Listing(listing.path, items))
+        point.by_path[listing.path] = {item.name: item for item in items}
+    return point
+
+
+def _settle(
+    capture: Capture,
+    directory: bytes,
+    path: bytes,
+    item: Item,
+    point: MemoryPoint,
+    previous: MemoryPoint | None,
+) -> Item | None:
+    if item.kind not in CONTENT_KINDS:
+        return item
+    if item.content is not None:
+        assert previous is not None
+        assert previous.item(path) is item
+        point.data[path] = previous.data[path]
+        return item
+    point.read.append(path)
+    got = _read(capture, directory, item)
+    if got is None:
+        return None
+    data, as_read = got
+    point.data[path] = data
+    return Item(as_read.name, as_read.kind, len(data), as_read.facts, b"here")
+
+
+def _read(capture: Capture, directory: bytes, item: Item) -> tuple[bytes, Item] | None:
+    if item.size_bytes <= SMALL_BYTES:
+        return capture.read_whole(directory, item)
+    opened = capture.open(directory, item)
+    if opened is None:
+        return None
+    content, as_read = opened
+    try:
+        return b"".join(bytes(block) for block in content.blocks()), as_read
+    finally:
+        content.close()
+        content.close()
+
+
+def put_back(point: MemoryPoint, restore: Restore, paths: Sequence[bytes] = ()) -> str:
+    """Put everything back, or those paths with what is above and below; large ones in pieces, backwards."""
+    restore.make(b"", point.top)
+    for listing in point.listings:
+        for item in listing.items:
+            path = join(listing.path, item.name)
+            if paths and not any(_belongs(path, wanted) for wanted in paths):
+                continue
+            if item.kind not in CONTENT_KINDS:
+                restore.make(path, item)
+            elif item.size_bytes <= SMALL_BYTES:
+                restore.write_whole(path, item, point.data[path])
+            else:
+                _write_pieces(restore, path, item, point.data[path])
+    return restore.finish()
+
+
+def _belongs(path: bytes, wanted: bytes) -> bool:
+    return path == wanted or path.startswith(wanted + b"/") or wanted.startswith(path + b"/")
+
+
+def _write_pieces(restore: Restore, path: bytes, item: Item, data: bytes) -> None:
+    writer = restore.open(path, item)
+    step = 700_001
+    for offset in reversed(range(0, len(data), step)):
+        piece = data[offset : offset + step]
+        if piece.strip(b"\0"):
+            writer.write_at(offset, piece)
+    writer.finish()
