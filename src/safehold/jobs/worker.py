@@ -40,7 +40,7 @@ HISTORY_DAYS = 7  # of the engine's own notes; the job rows stay
 
 @dataclass(frozen=True, slots=True)
 class Upkeep:
-    """Work that is no job and comes due again and again. Every worker does it, so it bears being done twice."""
+    """Work that is no job and comes due again and again. Every worker does it: it bears being done twice."""
 
     name: str
     every_seconds: float
