@@ -44,7 +44,7 @@ def spec_of(source: Source) -> SourceSpec:
         resource_type=source.resource_type,
         account_id=source.account_id,
         site=source.site,
-        settings=source.settings,
+        settings={name: value for name, value in source.settings.items() if name != "tags"},
     )
 
 

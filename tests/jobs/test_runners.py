@@ -1,0 +1,282 @@
+"""Backup and restore jobs from the catalog's row to the files: one worker's steps, a real store, real files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from safehold.connectors.registry import connector_of
+from safehold.core.clock import FixedClock
+from safehold.core.ids import new_id
+from safehold.core.secrets import RootKey
+from safehold.domain import arns
+from safehold.domain.backup_requests import BackupRequest, Target, new_job
+from safehold.domain.jobs import Job, JobKind
+from safehold.domain.restore_requests import RestoreJobRequest
+from safehold.domain.sources import Source
+from safehold.domain.vaults import Vault
+from safehold.jobs.amending import AmendmentWriter
+from safehold.jobs.discovery import discover
+from safehold.jobs.runners import all_runners
+from safehold.jobs.steps import JobSteps
+from safehold.jobs.vaults import VaultAccess
+from safehold.records import amendments, installation, jobs, nodes, recovery_points, sources, tags, vaults
+from safehold.records.engine import Catalog
+from safehold.store.keys import KeyFile
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+SITE = "us-east-1"
+
+
+@dataclass
+class House:
+    """One installation with one folder as source, and one worker's steps."""
+
+    catalog: Catalog
+    access: VaultAccess
+    clock: FixedClock
+    steps: JobSteps
+    account_id: str
+    resource_arn: str
+    tree: Path
+    writable: Path
+
+    @property
+    def vault(self) -> Vault:
+        with self.catalog.read() as tx:
+            vault = vaults.find(tx, account_id=self.account_id, site=SITE, name="Default")
+        assert vault is not None
+        return vault
+
+    def job(self, job_id: str) -> Job:
+        with self.catalog.read() as tx:
+            job = jobs.find(tx, job_id)
+        assert job is not None
+        return job
+
+    def run(self, job: Job) -> Job:
+        """What a worker does with a job, from its row to its end."""
+        with self.catalog.begin() as tx:
+            jobs.insert_job(tx, job)
+        self.attempt(job.id)
+        return self.job(job.id)
+
+    def attempt(self, job_id: str) -> None:
+        assert self.steps.prepare(job_id)
+        outcome = self.steps.run(job_id)
+        assert outcome is not None
+        self.steps.finish(job_id, outcome)
+
+    def back_up(self, request: BackupRequest | None = None) -> Job:
+        self.clock.at += timedelta(hours=1)
+        target = Target(
+            account_id=self.account_id,
+            site=SITE,
+            resource_arn=self.resource_arn,
+            resource_type="EFS",
+            resource_name="docs",
+            vault_name="Default",
+            vault_arn=self.vault.arn,
+            role_arn="arn:aws:iam::1:role/r",
+        )
+        return self.run(new_job(new_id(), target, request or BackupRequest(), now=self.clock.at))
+
+    def restore(self, backup: Job, *items: str, **metadata: str) -> Job:
+        request = RestoreJobRequest(
+            metadata={"newFileSystem": "true", **metadata},
+            items=items,
+            recovery_point_id=backup.id.lower(),
+            recovery_point_created_at="",
+        )
+        job = Job(
+            id=new_id(),
+            kind=JobKind.RESTORE,
+            account_id=self.account_id,
+            site=SITE,
+            state="PENDING",
+            resource_arn=self.resource_arn,
+            resource_type="EFS",
+            created_at=self.clock.at,
+            request=request.to_json(),
+        )
+        return self.run(job)
+
+
+@pytest.fixture
+def house(sqlite_catalog: Catalog, tmp_path: Path) -> House:
+    tree, writable, storage = (tmp_path / name for name in ("tree", "writable", "storage"))
+    for folder in (tree, writable, storage):
+        folder.mkdir()
+    root_key = RootKey(b"k" * 32)
+    made = installation.create(
+        sqlite_catalog, root_key, region=SITE, storage_url=f"file://{storage}", now=NOW
+    )
+    source = Source(
+        id=new_id(),
+        account_id=made.account_id,
+        site=SITE,
+        name="docs",
+        kind="files",
+        resource_type="EFS",
+        settings={"path": str(tree), "writable_roots": [str(writable)], "tags": {"team": "blue"}},
+        created_at=NOW,
+    )
+    with sqlite_catalog.begin() as tx:
+        sources.insert_source(tx, source)
+        nodes.insert_node(tx, nodes.Node("w", "worker", "here", 1, NOW, NOW))
+    found = discover(sqlite_catalog, source, connector_of("files"), NOW)
+    clock = FixedClock(NOW)
+    access = VaultAccess(sqlite_catalog, KeyFile(root_key))
+    runners = all_runners(sqlite_catalog, access, connector_of, clock)
+    steps = JobSteps(sqlite_catalog, runners, worker_id="w", clock=clock, stopping=threading.Event())
+    return House(sqlite_catalog, access, clock, steps, made.account_id, found.found[0].arn, tree, writable)
+
+
+def fill(tree: Path) -> None:
+    (tree / "folder").mkdir()
+    (tree / "folder/one").write_bytes(b"one" * 1000)
+    (tree / "two").write_bytes(os.urandom(3 << 20))
+    (tree / "link").symlink_to("two")
+
+
+def contents(folder: Path) -> dict[str, bytes | str]:
+    found: dict[str, bytes | str] = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        found[name] = (
+            str(path.readlink()) if path.is_symlink() else path.read_bytes() if path.is_file() else ""
+        )
+    return found
+
+
+def restored(house: House) -> Path:
+    (folder,) = house.writable.iterdir()
+    return folder
+
+
+def test_a_lost_folder_comes_back(house: House) -> None:
+    fill(house.tree)
+    before = contents(house.tree)
+    backup = house.back_up()
+    assert (backup.state, backup.status_message, backup.message_category) == ("COMPLETED", None, "SUCCESS")
+    shutil.rmtree(house.tree)
+    restore = house.restore(backup)
+    assert (restore.state, restore.status_message) == ("COMPLETED", None)
+    assert contents(restored(house)) == before
+
+
+def test_the_point_stands_in_the_catalog_with_what_was_asked(house: House) -> None:
+    fill(house.tree)
+    backup = house.back_up(BackupRequest(recovery_point_tags={"team": "red", "why": "test"}))
+    with house.catalog.read() as tx:
+        point = recovery_points.find_by_id(tx, backup.id)
+        assert point is not None
+        assert tags.of(tx, point.arn) == {"team": "red", "why": "test"}
+    assert point.arn == backup.recovery_point_arn
+    assert (point.status, point.size_bytes) == ("COMPLETED", (3 << 20) + 3000)
+    assert house.vault.point_count == 1
+
+
+def test_the_second_backup_reads_only_what_changed(house: House) -> None:
+    fill(house.tree)
+    for path in (house.tree / "folder/one", house.tree / "two"):
+        os.utime(path, ns=(0, 10**18))
+    house.back_up()
+    (house.tree / "three").write_bytes(b"three")
+    result = house.back_up().result
+    assert result is not None
+    # Everything here is younger than two seconds, so it is read again; but nothing of it is stored again.
+    assert result["stats"]["new_chunks"] <= 3
+
+
+def test_one_item_is_restored_alone(house: House) -> None:
+    fill(house.tree)
+    backup = house.back_up()
+    house.restore(backup, "folder/one")
+    assert contents(restored(house)) == {"folder": "", "folder/one": b"one" * 1000}
+
+
+def test_a_job_that_runs_twice_makes_one_point(house: House) -> None:
+    fill(house.tree)
+    backup = house.back_up()
+    store = house.access.for_reading(house.vault)
+    assert list(store.points()) == [backup.id]
+    again = house.back_up()
+    assert sorted(house.access.for_reading(house.vault).points()) == sorted([backup.id, again.id])
+
+
+def test_an_attempt_after_the_point_was_written_takes_it_for_its_own(house: House) -> None:
+    fill(house.tree)
+    backup = house.back_up()
+    with house.catalog.begin() as tx:  # as if the worker had died between the record and the row
+        recovery_points.forget(tx, backup.id)
+        jobs.update_in_state(tx, backup.id, ["COMPLETED"], state="RUNNING", held_key=None)
+    (house.tree / "two").unlink()
+    house.attempt(backup.id)
+    job = house.job(backup.id)
+    assert (job.state, job.size_bytes) == ("COMPLETED", (3 << 20) + 3000)
+    assert house.vault.point_count == 1
+
+
+def test_a_source_that_is_gone_fails_the_job_and_leaves_no_point(house: House) -> None:
+    shutil.rmtree(house.tree)
+    backup = house.back_up()
+    assert backup.state == "FAILED"
+    assert str(house.tree) in (backup.status_message or "")
+    assert house.vault.point_count == 0
+
+
+def test_a_missing_vault_fails_the_job_in_awss_words(house: House) -> None:
+    target = Target(house.account_id, SITE, house.resource_arn, "EFS", "docs", "Nowhere", "arn:v", "arn:r")
+    job = house.run(new_job(new_id(), target, BackupRequest(), now=NOW))
+    assert (job.state, job.status_message) == (
+        "FAILED",
+        "Backup job failed because backup vault arn:v does not exist.",
+    )
+
+
+def test_a_damaged_pack_loses_only_what_was_in_it(house: House) -> None:
+    fill(house.tree)
+    backup = house.back_up()
+    packs = sorted((tmp for tmp in house.writable.parent.glob("storage/*/packs/*")), key=lambda p: p.name)
+    for pack in packs:
+        data = bytearray(pack.read_bytes())
+        data[1000] ^= 1  # in the first frame
+        pack.write_bytes(data)
+    restore = house.restore(backup)
+    assert restore.state == "COMPLETED"
+    assert "could not be restored" in (restore.status_message or "")
+    left = contents(restored(house))
+    assert left["folder/one"] == b"one" * 1000 or left["two"] == (house.tree / "two").read_bytes()
+
+
+def test_a_deletion_reaches_the_vault_and_the_point_is_forgotten(house: House) -> None:
+    fill(house.tree)
+    backup = house.back_up()
+    with house.catalog.begin() as tx:
+        point = recovery_points.lock(tx, backup.id)
+        assert point is not None
+        amendments.add(tx, point, amendments.AmendmentKind.DELETION, {"reason": "request"}, now=NOW)
+    assert AmendmentWriter(house.catalog, house.access, house.clock).write_pending() == 1
+    assert house.access.for_reading(house.vault).is_deleted(backup.id)
+    assert house.vault.point_count == 0
+
+
+def test_the_point_arn_is_fixed_when_the_job_is_made(house: House) -> None:
+    fill(house.tree)
+    backup = house.back_up()
+    expected = arns.recovery_point_arn(
+        "EFS",
+        house.resource_arn,
+        site=SITE,
+        account_id=house.account_id,
+        point_id=backup.id,
+        created_at=backup.created_at,
+    )
+    assert backup.recovery_point_arn == expected
