@@ -1,4 +1,4 @@
-"""Backup and restore jobs from the catalog's row to the files: one worker's steps, a real store, real files."""
+"""Backup and restore jobs from the row in the catalog to the files: real steps, store and files."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-
 from safehold.connectors.registry import connector_of
+
 from safehold.core.clock import FixedClock
 from safehold.core.ids import new_id
 from safehold.core.secrets import RootKey
