@@ -41,6 +41,7 @@ EDGES = {
     "api/wire/gateway.py",  # the edge of a request
     "jobs/steps.py",  # the edge of a job
     "jobs/worker.py",  # the worker's loop
+    "scheduler/loop.py",  # the scheduler's loop
     "cli/main.py",  # the end of a command
 }
 SOURCES_OF_RANDOMNESS = re.compile(
