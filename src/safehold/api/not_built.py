@@ -10,11 +10,6 @@ from collections.abc import Mapping
 
 _FAMILIES: tuple[tuple[str, str], ...] = (
     (
-        "plan templates and export come with the full API",
-        """ExportBackupPlanTemplate GetBackupPlanFromJSON
-        GetBackupPlanFromTemplate ListBackupPlanTemplates""",
-    ),
-    (
         "vault lock comes with protection against early deletion",
         """PutBackupVaultLockConfiguration DeleteBackupVaultLockConfiguration""",
     ),
@@ -85,13 +80,6 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
         "access points come with the S3 source",
         """CreateBackupAccessPoint DescribeBackupAccessPoint DeleteBackupAccessPoint ListBackupAccessPoints
         ListBackupAccessPointsByRecoveryPoint ListBackupAccessPointsByResource""",
-    ),
-    (
-        "its handler is not in yet",
-        """CreateBackupPlan GetBackupPlan UpdateBackupPlan DeleteBackupPlan ListBackupPlans
-        ListBackupPlanVersions CreateBackupSelection GetBackupSelection DeleteBackupSelection
-        ListBackupSelections
-        """,
     ),
 )
 

@@ -66,7 +66,7 @@ def get_active(tx: Tx, plan_id: str, *, account_id: str, site: str) -> PlanVersi
     """The same; raises ResourceNotFound."""
     plan = find_active(tx, plan_id, account_id=account_id, site=site)
     if plan is None:
-        raise _missing(plan_id)
+        raise missing(plan_id)
     return plan
 
 
@@ -75,7 +75,7 @@ def get_version(tx: Tx, plan_id: str, version_id: str, *, account_id: str, site:
     query = _every_version().where(t.c.id == plan_id, v.c.version_id == version_id, *_is_of(account_id, site))
     plan = _one(tx.execute(query).one_or_none())
     if plan is None:
-        raise _missing(plan_id)
+        raise missing(plan_id)
     return plan
 
 
@@ -192,7 +192,8 @@ def _is_of(account_id: str, site: str) -> tuple[Any, Any]:
     return (t.c.account_id == account_id, t.c.site == site)
 
 
-def _missing(plan_id: str) -> ResourceNotFound:
+def missing(plan_id: str) -> ResourceNotFound:
+    """The error for a plan or version that is not there."""
     return ResourceNotFound(
         f"Failed reading Backup plan with provided version: there is no backup plan {plan_id}"
     )

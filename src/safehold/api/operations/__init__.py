@@ -12,9 +12,12 @@ from importlib import import_module
 FAMILIES: tuple[str, ...] = (
     "backup_jobs",
     "identity",
+    "plan_templates",
+    "plans",
     "protected_resources",
     "recovery_points",
     "restore_jobs",
+    "selections",
     "settings",
     "tags",
     "vaults",
