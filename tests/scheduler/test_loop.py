@@ -22,7 +22,7 @@ from tests.scheduler.conftest import HOURLY, World, at
 
 def job_count(world: World) -> int:
     with world.catalog.read() as tx:
-        return len(jobs.page(tx, [], limit=1000))
+        return len(jobs.page(tx, jobs.JobFilter(), limit=1000))
 
 
 @pytest.fixture
