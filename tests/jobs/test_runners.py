@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from safehold.connectors.registry import connector_of
 
+from safehold.connectors.registry import connector_of
 from safehold.core.clock import FixedClock
 from safehold.core.ids import new_id
 from safehold.core.secrets import RootKey
@@ -222,6 +222,22 @@ def test_an_attempt_after_the_point_was_written_takes_it_for_its_own(house: Hous
     job = house.job(backup.id)
     assert (job.state, job.size_bytes) == ("COMPLETED", (3 << 20) + 3000)
     assert house.vault.point_count == 1
+
+
+def test_a_point_whose_job_was_stopped_after_all_does_not_stand(house: House) -> None:
+    fill(house.tree)
+    backup = house.back_up()
+    with (
+        house.catalog.begin() as tx
+    ):  # as if the worker had died before the row, and somebody stopped the job
+        recovery_points.forget(tx, backup.id)
+        jobs.update_in_state(
+            tx, backup.id, ["COMPLETED"], state="ABORTING", held_key=None, abort_requested_at=NOW
+        )
+    house.attempt(backup.id)
+    assert house.job(backup.id).state == "ABORTED"
+    assert house.access.for_reading(house.vault).is_deleted(backup.id)
+    assert house.vault.point_count == 0
 
 
 def test_a_source_that_is_gone_fails_the_job_and_leaves_no_point(house: House) -> None:

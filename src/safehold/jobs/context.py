@@ -39,11 +39,14 @@ class Runner:
     run     does the work and returns how it ended. May run again after a crash, from its start: every
             effect must be idempotent. Raises SafeholdError for what cannot be done (the job is then FAILED)
             and lets JobAborted and Interrupted through.
+    discard runs instead of `run` going on, when the job is told to stop or its time is over: takes back what
+            an earlier attempt may have made visible. None when nothing can be.
     settle  runs in the transaction that ends the job, once at most; None when there is nothing to write.
     """
 
     run: Callable[[JobContext], Outcome]
     settle: Settle | None = None
+    discard: Callable[[JobContext], None] | None = None
 
 
 class JobContext:

@@ -135,22 +135,27 @@ class JobSteps:
 
     def _outcome_of(self, context: JobContext) -> Outcome:
         job = context.job
+        runner = self._runners.get(job.kind)
+        if runner is None:
+            return failed(f"This worker cannot run jobs of the kind {job.kind}.")
         try:
-            context.check()
-            runner = self._runners.get(job.kind)
-            if runner is None:
-                return failed(f"This worker cannot run jobs of the kind {job.kind}.")
-            return runner.run(context)
-        except JobExpired:
-            return expired(job.kind)
-        except JobAborted:
-            return stopped(job.kind)
+            return self._attempt(runner, context)
         except SafeholdError as error:
             _log.warning("job failed", extra={"job_id": job.id, "error": str(error)})
             return failed(f"{error} {error.hint}".strip(), category=type(error).__name__)
         except Exception:
             _log.exception("job failed in a way that nobody foresaw", extra={"job_id": job.id})
             return failed("Internal error; the worker's log has its trace.", category="InternalError")
+
+    def _attempt(self, runner: Runner, context: JobContext) -> Outcome:
+        try:
+            context.check()
+            return runner.run(context)
+        except (JobAborted, JobExpired) as error:
+            if runner.discard is not None:
+                runner.discard(context)
+            kind = context.job.kind
+            return expired(kind) if isinstance(error, JobExpired) else stopped(kind)
 
     def _finish(self, job_id: str, outcome: Outcome) -> None:
         job = self._hold(job_id)

@@ -21,6 +21,6 @@ def all_runners(
     backup = BackupRunner(catalog, access, connector_of, clock)
     restore = RestoreRunner(catalog, access, connector_of, clock)
     return {
-        JobKind.BACKUP: Runner(backup.run, backup.settle),
+        JobKind.BACKUP: Runner(backup.run, backup.settle, backup.discard),
         JobKind.RESTORE: Runner(restore.run, restore.settle),
     }

@@ -82,6 +82,18 @@ class BackupRunner:
             record = self._take(context, plan, store, troubles)
         return _outcome(plan, record, troubles)
 
+    def discard(self, context: JobContext) -> None:
+        """An earlier attempt may have written the point and died before it said so: it shall not stand."""
+        with self.catalog.read() as tx:
+            vault = self._vault(tx, context.job)
+        if context.attempt == 1 or vault is None:
+            return
+        store = self.access.for_writing(vault)
+        point_id = context.job.id.lower()
+        if store.find_point(point_id) is not None:
+            facts = {"reason": "the job did not complete"}
+            store.amend(point_id, "deletion", facts, written_at=to_micros(self.clock.now()))
+
     def settle(self, tx: Tx, job: Job, outcome: Outcome) -> None:
         """The point becomes visible in the same transaction that ends its job."""
         row = outcome.facts.get("point")
@@ -95,7 +107,7 @@ class BackupRunner:
     def _plan(self, job: Job) -> _Plan | Outcome:
         request = BackupRequest.from_json(job.request)
         with self.catalog.read() as tx:
-            vault = vaults.find(tx, account_id=job.account_id, site=job.site, name=job.vault_name or "")
+            vault = self._vault(tx, job)
             if vault is None:
                 return failed(NO_VAULT.format(arn=job.vault_arn), category="VaultNotFound")
             resource = resources.get(tx, job.resource_arn, account_id=job.account_id, site=job.site)
@@ -110,6 +122,9 @@ class BackupRunner:
         if len(point_tags) > MAX_TAGS:
             return failed(TOO_MANY_TAGS, category="InvalidParameters")
         return _Plan(job, request, vault, resource, spec_of(source), point_tags, previous)
+
+    def _vault(self, tx: Tx, job: Job) -> Vault | None:
+        return vaults.find(tx, account_id=job.account_id, site=job.site, name=job.vault_name or "")
 
     def _take(self, context: JobContext, plan: _Plan, store: VaultStore, troubles: Troubles) -> PointRecord:
         before, tree = _previous_tree(store, plan.previous)
