@@ -67,7 +67,7 @@ class Trial:
             process.wait()
         self.catalog.close()
 
-    def run(self, rounds: int, *, patience_seconds: float = 60) -> Findings:
+    def run(self, rounds: int, *, patience_seconds: float = 120) -> Findings:
         began = time.monotonic()
         found = Findings(rounds)
         self._wait_for_workers()
@@ -99,7 +99,7 @@ class Trial:
         process.wait()
 
     def _wait_for_workers(self) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while len(list(self._lines("ready"))) < ROLES.count("worker"):
             assert time.monotonic() < deadline, f"the workers do not start: {self._post_mortem()}"
             time.sleep(0.2)
