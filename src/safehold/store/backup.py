@@ -241,6 +241,10 @@ class Backup:
             return None
         stats = self._session.stats
         stats.read_items += 1
+        if len(read.data) > SMALL_BYTES:  # grown since it was listed
+            parts = self._session.add_stream([read.data])
+            content = encode_content(parts, self._session.put_page)
+            return self._settle(directory, item, content, len(read.data))
         stats.read_bytes += len(read.data)
         if read.data:
             self._session.add_chunk(read.identity, read.data)

@@ -9,8 +9,9 @@ from safehold.core.errors import Damaged, ObjectMissing, StoreError
 from safehold.store.backends.contract import Backend
 from safehold.store.chunking import chunk_id
 from safehold.store.frames import open_frame
-from safehold.store.index import Index, ObjectRef, Place
+from safehold.store.index import ObjectRef, Place
 from safehold.store.keys import VaultKeys
+from safehold.store.rebuilding import CompleteIndex
 from safehold.store.sealing import ObjectSeal
 
 CACHE_BYTES = 64 << 20
@@ -64,7 +65,7 @@ class FrameReader:
 class ChunkReader:
     """Chunks by id. A place that fails is passed over for the next one where the chunk lies. Thread-safe."""
 
-    def __init__(self, frames: FrameReader, index: Index, chunk_id_key: bytes) -> None:
+    def __init__(self, frames: FrameReader, index: CompleteIndex, chunk_id_key: bytes) -> None:
         self._frames = frames
         self._index = index
         self._key = chunk_id_key
@@ -88,4 +89,4 @@ class ChunkReader:
         return data
 
     def places(self, identity: bytes) -> list[Place]:
-        return list(self._index.places(identity))
+        return self._index.places(identity)

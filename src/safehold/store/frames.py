@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import zstandard
 
 from safehold.core.errors import Damaged, StoreError
-from safehold.store.sealing import ObjectSeal
+from safehold.store.sealing import NewSeal, ObjectSeal
 
 RAW = b"\x00"
 ZSTD = b"\x01"
@@ -51,7 +51,7 @@ def decode_frame(encoded: bytes | bytearray) -> bytes:
         raise Damaged(f"a frame does not decompress: {error}") from error
 
 
-def seal_frame(seal: ObjectSeal, number: int, parts: Sequence[bytes | memoryview]) -> bytearray:
+def seal_frame(seal: NewSeal, number: int, parts: Sequence[bytes | memoryview]) -> bytearray:
     """Encode and seal the parts as one frame, proved to open to the same bytes. Raises StoreError if not."""
     plain = b"".join(parts)
     sealed = seal.seal(number, encode_frame(plain))

@@ -22,6 +22,7 @@ PLACE = struct.Struct(">IIIIII")  # object, frame, sealed offset, sealed bytes, 
 ENTRY_BYTES = ID_BYTES + PLACE.size
 BLOCK_ENTRIES = 16_384  # a block of entries is one frame of about 1 MiB
 PREFIX_BYTES = 8
+FRAGMENT_VERSION = 1
 
 
 class ObjectRef(NamedTuple):
@@ -71,6 +72,8 @@ class Fragment:
         while position < len(self._prefixes) and self._prefixes[position] == prefix:
             if self.ids[position * ID_BYTES : (position + 1) * ID_BYTES] == chunk_id:
                 number, *rest = PLACE.unpack_from(self.places, position * PLACE.size)
+                if number >= len(self.objects):
+                    raise Damaged("an index fragment names an object that it does not list")
                 yield Place(self.objects[number], *rest)
             position += 1
 
@@ -80,12 +83,18 @@ class Index:
 
     def __init__(self) -> None:
         self._fragments: list[Fragment] = []
+        self._refs: set[ObjectRef] = set()
         self.covered: set[str] = set()
 
     def add(self, fragment: Fragment) -> None:
+        self._refs.update(fragment.objects)
         self.covered.update(ref.name for ref in fragment.objects)
         if len(fragment):
             self._fragments.append(fragment)
+
+    def covers(self, ref: ObjectRef) -> bool:
+        """Does a fragment speak of this very object, not of another attempt's under the same name?"""
+        return ref in self._refs
 
     def places(self, chunk_id: bytes) -> Iterator[Place]:
         """Everywhere the chunk lies, newest fragment first."""
@@ -124,7 +133,7 @@ def build_fragment(objects: Iterable[tuple[ObjectRef, Directory]]) -> Fragment:
 
 def fragment_frames(fragment: Fragment) -> list[bytes]:
     """The fragment as plain frames: its head, then blocks of entries (ids first, then places)."""
-    head = FragmentHead(1, fragment.objects, len(fragment))
+    head = FragmentHead(FRAGMENT_VERSION, fragment.objects, len(fragment))
     frames = [msgspec.msgpack.encode(head)]
     for start in range(0, len(fragment), BLOCK_ENTRIES):
         end = start + BLOCK_ENTRIES
@@ -147,6 +156,8 @@ def parse_fragment(frames: Iterator[bytes]) -> Fragment:
         ids.append(block[: count * ID_BYTES])
         places.append(block[count * ID_BYTES :])
     fragment = Fragment(head.objects, b"".join(ids), b"".join(places))
+    if head.version != FRAGMENT_VERSION:
+        raise Damaged(f"an index fragment of version {head.version} is not known here")
     if len(fragment) != head.entry_count:
         raise Damaged("an index fragment lacks entries")
     return fragment

@@ -21,6 +21,7 @@ from safehold.store.backends.contract import Backend
 FORMAT_VERSION = 1
 KEY_BYTES = 32
 NONCE_BYTES = 12
+TAG_BYTES = 16
 
 
 class KeyProvider(Protocol):
@@ -51,6 +52,8 @@ class KeyFile:
         return nonce + self._cipher.encrypt(nonce, secret, context)
 
     def unwrap(self, wrapped: bytes, *, context: bytes) -> bytes:
+        if len(wrapped) < NONCE_BYTES + TAG_BYTES:
+            raise Damaged("the vault's wrapped keys are cut off")
         try:
             return self._cipher.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], context)
         except InvalidTag as error:
@@ -131,9 +134,10 @@ def read_keys(backend: Backend, provider: KeyProvider, vault_id: bytes) -> Vault
 
 def _newest(backend: Backend) -> str:
     names = [info.name for info in backend.list("keys/")]
-    if not names:
+    numbers = [int(name) for name in (name.removeprefix("keys/") for name in names) if name.isdecimal()]
+    if not numbers:
         raise ObjectMissing("the vault has no keys yet")
-    return max(names, key=lambda name: int(name.removeprefix("keys/")))
+    return f"keys/{max(numbers)}"
 
 
 def _context(vault_id: bytes) -> bytes:

@@ -23,11 +23,13 @@ from safehold.store.sealing import (
     FOOTER_NUMBER,
     HEADER_BYTES,
     TAG_BYTES,
+    NewSeal,
     ObjectSeal,
 )
 
 FOOTER = struct.Struct(">QI")  # where the sealed directory begins, and its sealed length
 FOOTER_BYTES = FOOTER.size + TAG_BYTES
+DIRECTORY_VERSION = 1
 TAIL_BYTES = 64 << 10  # one read from the end that mostly holds the directory too
 
 
@@ -64,12 +66,11 @@ class Directory(msgspec.Struct, array_like=True):
         return offsets
 
 
-def assemble(
-    seal: ObjectSeal, frames: Sequence[bytearray], notes: list[FrameNote]
-) -> list[bytes | bytearray]:
+def assemble(seal: NewSeal, frames: Sequence[bytearray], notes: list[FrameNote]) -> list[bytes | bytearray]:
     """The parts of the finished object, in order."""
     body = HEADER_BYTES + sum(len(frame) for frame in frames)
-    directory = seal.seal(DIRECTORY_NUMBER, encode_frame(msgspec.msgpack.encode(Directory(1, notes))))
+    encoded = msgspec.msgpack.encode(Directory(DIRECTORY_VERSION, notes))
+    directory = seal.seal(DIRECTORY_NUMBER, encode_frame(encoded))
     padding = _padding(body + len(directory) + FOOTER_BYTES)
     footer = seal.seal(FOOTER_NUMBER, FOOTER.pack(body + padding, len(directory)))
     return [seal.header, *frames, os.urandom(padding), directory, footer]
@@ -108,6 +109,8 @@ class SealedObject:
             directory = msgspec.msgpack.decode(plain, type=Directory)
         except msgspec.DecodeError as error:
             raise Damaged(f"{self.name}: its directory cannot be read") from error
+        if directory.version != DIRECTORY_VERSION:
+            raise Damaged(f"{self.name}: a directory of version {directory.version} is not known here")
         for note in directory.frames:
             if note.ids and len(note.ids) != ID_BYTES * len(note.lengths):
                 raise Damaged(f"{self.name}: its directory contradicts itself")

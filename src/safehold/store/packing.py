@@ -9,9 +9,10 @@ from safehold.store.backends.contract import Backend
 from safehold.store.index import ObjectRef
 from safehold.store.keys import VaultKeys
 from safehold.store.objects import Directory, FrameKind, FrameNote, assemble
-from safehold.store.sealing import ObjectType, begin_seal
+from safehold.store.sealing import NewSeal, ObjectType
 
 PACK_BYTES = 32 << 20
+PACK_CHUNKS = 1 << 18  # keeps the directory below 10 MiB: ids do not compress, tiny files do
 FRAME_BYTES = 1 << 20
 PAGE_FRAME_BYTES = 256 << 10  # small: whoever looks for one item reads a few of these
 FRAME_CHUNKS = 4096
@@ -73,11 +74,12 @@ class OpenObject:
     """An object being filled with frames, which are sealed elsewhere meanwhile."""
 
     def __init__(self, keys: VaultKeys, vault_id: bytes, kind: ObjectType, name: str) -> None:
-        self.seal = begin_seal(keys, vault_id, kind, name)
+        self.seal = NewSeal(keys, vault_id, kind, name)
         self.name = name
         self._notes: list[FrameNote] = []
         self._sealing: list[Future[bytearray]] = []
         self._plain_bytes = 0
+        self._chunks = 0
 
     @property
     def next_number(self) -> int:
@@ -88,9 +90,12 @@ class OpenObject:
         self._notes.append(frame.note(0))
         self._sealing.append(sealing)
         self._plain_bytes += frame.size
+        self._chunks += len(frame.ids)
 
     def is_full(self) -> bool:
         """As large as a pack should be, judged by what the sealed frames have shrunk to so far."""
+        if self._chunks >= PACK_CHUNKS:
+            return True
         if self._plain_bytes < PACK_BYTES:
             return False
         done = [number for number, sealing in enumerate(self._sealing) if sealing.done()]

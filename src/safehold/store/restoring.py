@@ -93,6 +93,7 @@ class Restoring:
         self._window: dict[tuple[str, int], tuple[Place, list[_Piece]]] = {}
         self._window_bytes = 0
         self._window_pieces = 0
+        self._stand_ins: dict[bytes, bytes] = {}  # first path of a hard-link group -> where its bytes went
         self._finished: list[_File] = []  # of this window: all their pieces are in it or were before
 
     def run(self, tree: PointTree, paths: Sequence[bytes]) -> RestoreCounts:
@@ -102,7 +103,8 @@ class Restoring:
         SourceError (the target), StoreUnavailable.
         """
         with ThreadPoolExecutor(THREADS, thread_name_prefix="restore") as pool:
-            for path, item in self._wanted(tree, paths):
+            for path, found in self._wanted(tree, paths):
+                item = self._linked(tree, path, found, paths)
                 self.counts.items += 1
                 if item.kind in CONTENT_KINDS:
                     self._plan(path, item, pool)
@@ -126,6 +128,19 @@ class Restoring:
             yield path, item
             if item.kind == ItemKind.DIRECTORY:
                 yield from self._below(tree, path)
+
+    def _linked(self, tree: PointTree, path: bytes, item: Item, paths: Sequence[bytes]) -> Item:
+        """The item itself; for a hard link to what is not being restored, that file or a link to its copy."""
+        first = item.facts.get("link_to")
+        if item.kind != ItemKind.HARDLINK or not isinstance(first, bytes) or _is_within(first, paths):
+            return item
+        if first in self._stand_ins:
+            return Item(item.name, item.kind, 0, {**item.facts, "link_to": self._stand_ins[first]})
+        file = tree.find(first)
+        if file is None or file.kind not in CONTENT_KINDS:
+            return item
+        self._stand_ins[first] = path
+        return Item(item.name, file.kind, file.size_bytes, file.facts, file.content)
 
     def _parents(self, tree: PointTree, path: bytes, made: set[bytes]) -> Iterator[tuple[bytes, Item]]:
         names = path.split(b"/")[:-1]
@@ -263,6 +278,10 @@ class Restoring:
             file.writer = self._target.open(file.path, file.item)
         file.writer.finish()
         self._advance(1, 0)
+
+
+def _is_within(path: bytes, paths: Sequence[bytes]) -> bool:
+    return not paths or any(p in (b"", path) or path.startswith(p + b"/") for p in paths)
 
 
 def _same_frame(one: Place, other: Place) -> bool:

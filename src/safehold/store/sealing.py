@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import secrets
 import struct
+import threading
 from enum import IntEnum
 
 from cryptography.exceptions import InvalidTag
@@ -57,7 +58,7 @@ _FOLDERS = {
 
 
 class ObjectSeal:
-    """Seals and opens the frames of one object. Threads may share it."""
+    """Opens the frames of one object. Threads may share it."""
 
     def __init__(self, keys: VaultKeys, vault_id: bytes, header: bytes, name: str) -> None:
         kind, epoch, salt = _parse_header(header, name)
@@ -68,12 +69,6 @@ class ObjectSeal:
         self.name = name
         self._cipher = AESGCM(key)
         self._binding = HEADER.pack(MAGIC, VERSION, kind, epoch, b"")[:16] + vault_id + name.encode()
-
-    def seal(self, number: int, plain: bytes | bytearray | memoryview) -> bytearray:
-        """The sealed frame: `TAG_BYTES` longer than `plain`. A number is sealed once in an object's life."""
-        sealed = bytearray(len(plain) + TAG_BYTES)
-        self._cipher.encrypt_into(number.to_bytes(12, "big"), plain, self._bound(number), sealed)
-        return sealed
 
     def open(self, number: int, sealed: bytes | bytearray | memoryview) -> bytearray:
         """The plain frame. Raises Damaged when it is not what was sealed there under that number."""
@@ -90,10 +85,27 @@ class ObjectSeal:
         return self._binding + number.to_bytes(4, "big")
 
 
-def begin_seal(keys: VaultKeys, vault_id: bytes, kind: ObjectType, name: str) -> ObjectSeal:
-    """A seal for a new object, under a salt that was never used before."""
-    header = HEADER.pack(MAGIC, VERSION, kind, keys.newest_epoch, secrets.token_bytes(SALT_BYTES))
-    return ObjectSeal(keys, vault_id, header, name)
+class NewSeal(ObjectSeal):
+    """Seals the frames of an object that is being made, and opens them. Threads may share it.
+
+    It draws its own salt, so that nothing can be sealed under the key of an object that is there already.
+    """
+
+    def __init__(self, keys: VaultKeys, vault_id: bytes, kind: ObjectType, name: str) -> None:
+        salt = secrets.token_bytes(SALT_BYTES)
+        super().__init__(keys, vault_id, HEADER.pack(MAGIC, VERSION, kind, keys.newest_epoch, salt), name)
+        self._used: set[int] = set()
+        self._lock = threading.Lock()
+
+    def seal(self, number: int, plain: bytes | bytearray | memoryview) -> bytearray:
+        """The sealed frame: `TAG_BYTES` longer than `plain`. Raises ValueError for a number used before."""
+        with self._lock:
+            if number in self._used:
+                raise ValueError(f"{self.name}: number {number} has sealed a frame already")
+            self._used.add(number)
+        sealed = bytearray(len(plain) + TAG_BYTES)
+        self._cipher.encrypt_into(number.to_bytes(12, "big"), plain, self._bound(number), sealed)
+        return sealed
 
 
 def new_object_name(kind: ObjectType) -> str:

@@ -138,6 +138,9 @@ class Session:
             if frame is not None:
                 self._take(frame)
         point = self._begin(ObjectType.POINT, ObjectType.POINT.folder + record.point_id)
+        if self._held is not None and point.name in self._index.covered:
+            # An earlier attempt died after its fragment, which says that this record holds no chunks.
+            self._release_held()
         if self._held is None:
             self._store_index(self._store_packs(), point)
         for frame in self._held or ():

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from safehold.core.errors import ObjectExists, ObjectMissing
+from safehold.core.errors import Damaged, KeyMismatch, ObjectExists, ObjectMissing
 from safehold.domain.items import Item, PreviousTree
 from safehold.store.backends.contract import Backend
 from safehold.store.backup import Advance, Backup, Source
@@ -18,8 +18,9 @@ from safehold.store.index import Fragment, Index, ObjectRef, build_fragment, fra
 from safehold.store.keys import KeyProvider, VaultKeys, open_or_create_keys, read_keys
 from safehold.store.objects import FrameKind, FrameNote, SealedObject, assemble
 from safehold.store.points import Amendment, PointRecord, decode_amendment, decode_point, encode_record
+from safehold.store.rebuilding import CompleteIndex
 from safehold.store.restoring import RestoreCounts, Restoring, Skip, Target
-from safehold.store.sealing import ObjectType, begin_seal, new_object_name
+from safehold.store.sealing import NewSeal, ObjectType, new_object_name
 from safehold.store.session import Session
 from safehold.store.tree_reader import PointTree
 
@@ -34,6 +35,8 @@ class VaultStore:
         self.keys = keys
         self.vault_id = vault_id
         self._index: Index | None = None
+        self._complete: CompleteIndex | None = None
+        self.unreadable_fragments: dict[str, str] = {}  # name -> why; known once the index was read
         self._frames = FrameReader(backend, keys, vault_id)
 
     @classmethod
@@ -52,30 +55,43 @@ class VaultStore:
     # -- index
 
     def index(self) -> Index:
-        """All chunks of the vault, as its fragments and combined points tell. Read once per opening."""
+        """All chunks of the vault, as its fragments and combined points tell. Read once per opening.
+
+        What cannot be read of it is left out: what only that told of is stored again by writers, and found
+        by readers another way (rebuilding.py).
+        """
         if self._index is None:
-            self._index = Index()
-            for info in self.backend.list(ObjectType.INDEX.folder):
-                self._index.add(self._read_fragment(info.name))
-            uncovered = self._uncovered_points(self._index)
+            index = self._read_fragments()
+            uncovered = self._uncovered_points(index)
             if uncovered:
-                self._index.add(build_fragment((_ref(opened), opened.directory) for opened in uncovered))
+                index.add(build_fragment((_ref(opened), opened.directory) for opened in uncovered))
+            self._index = index
         return self._index
+
+    def _read_fragments(self) -> Index:
+        index = Index()
+        for info in self.backend.list(ObjectType.INDEX.folder):
+            try:
+                index.add(self._read_fragment(info.name))
+            except (Damaged, KeyMismatch, ObjectMissing) as error:
+                self.unreadable_fragments[info.name] = str(error)
+        return index
 
     def _read_fragment(self, name: str) -> Fragment:
         opened = self.object(name)
         return parse_fragment(opened.frame(number) for number in range(len(opened.directory.frames)))
 
     def _uncovered_points(self, index: Index) -> list[SealedObject]:
-        names = (info.name for info in self.backend.list(ObjectType.POINT.folder))
-        return [self.object(name) for name in names if name not in index.covered]
+        opened = []
+        for info in self.backend.list(ObjectType.POINT.folder):
+            if info.name not in index.covered:
+                with suppress(Damaged, KeyMismatch, ObjectMissing):  # one damaged record costs one point
+                    opened.append(self.object(info.name))
+        return opened
 
     def compact_index(self) -> None:
         """Write one fragment for combined points that have none, once there are many of them."""
-        index = Index()
-        for info in self.backend.list(ObjectType.INDEX.folder):
-            index.add(self._read_fragment(info.name))
-        uncovered = self._uncovered_points(index)
+        uncovered = self._uncovered_points(self._read_fragments())
         if len(uncovered) >= UNCOVERED_POINTS:
             fragment = build_fragment((_ref(opened), opened.directory) for opened in uncovered)
             self._put_records(ObjectType.INDEX, new_object_name(ObjectType.INDEX), fragment_frames(fragment))
@@ -102,7 +118,9 @@ class VaultStore:
         return PointTree(record.root, self.chunks().read)
 
     def chunks(self) -> ChunkReader:
-        return ChunkReader(self._frames, self.index(), self.keys.chunk_id_key)
+        if self._complete is None:
+            self._complete = CompleteIndex(self.index(), self.backend, self.object)
+        return ChunkReader(self._frames, self._complete, self.keys.chunk_id_key)
 
     # -- amendments
 
@@ -128,7 +146,7 @@ class VaultStore:
         return any(amendment.kind == "deletion" for amendment in self.amendments(point_id))
 
     def _put_records(self, kind: ObjectType, name: str, records: Sequence[bytes]) -> None:
-        seal = begin_seal(self.keys, self.vault_id, kind, name)
+        seal = NewSeal(self.keys, self.vault_id, kind, name)
         frames = [seal_frame(seal, number, [record]) for number, record in enumerate(records)]
         notes = [
             FrameNote(int(FrameKind.RECORD), len(frame), [len(record)], b"")

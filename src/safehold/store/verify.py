@@ -22,7 +22,6 @@ from safehold.store.vault_store import VaultStore
 
 Advance = Callable[[int, int], None]
 
-READ_FOLDERS = (ObjectType.PACK, ObjectType.TREE, ObjectType.POINT)
 MAX_TOLD = 10_000  # problems kept in full; more are counted only
 
 
@@ -55,6 +54,22 @@ class VerifyReport:
             self.problems.append(Problem(where, path, what))
 
 
+@dataclass(slots=True)
+class _Folder:
+    """A directory being checked, and the one it is in."""
+
+    path: bytes
+    root_id: bytes
+    parent: _Folder | None
+    is_well: bool = True
+
+    def is_not_well(self) -> None:
+        folder: _Folder | None = self
+        while folder is not None and folder.is_well:
+            folder.is_well = False
+            folder = folder.parent
+
+
 class Verification:
     """One run over one vault. Raises StoreUnavailable when the backend itself fails: that proves nothing."""
 
@@ -64,20 +79,28 @@ class Verification:
         self._advance = advance
         self._sizes: dict[str, int] = {}
         self._sound: dict[bytes, bool] = {}  # chunks already judged
-        self._seen_directories: set[bytes] = set()
+        self._well: set[bytes] = set()  # directories known to be well with all below them, by root page
         self._damaged_frames: set[tuple[str, int]] = set()
         self._unreadable_objects: set[str] = set()
 
     def run(self, *, read_data: bool) -> VerifyReport:
-        for kind in READ_FOLDERS:
+        for kind in ObjectType:
             for info in self._store.backend.list(kind.folder):
                 self._sizes[info.name] = info.size_bytes
         if read_data:
             for name in self._sizes:
                 self._read_object(name)
+        self._check_index()
         for point_id in self._store.points():
             self._check_point(point_id)
         return self.report
+
+    def _check_index(self) -> None:
+        self._store.index()
+        told = {problem.where for problem in self.report.problems}
+        for name, why in self._store.unreadable_fragments.items():
+            if name not in told:
+                self.report.add(name, b"", why)
 
     def _read_object(self, name: str) -> None:
         self.report.objects += 1
@@ -128,24 +151,31 @@ class Verification:
         except (Damaged, KeyMismatch, ObjectMissing) as error:
             self.report.add(where, b"", str(error))
             return
-        if not self._store.is_deleted(point_id):
+        try:
+            is_deleted = self._store.is_deleted(point_id)
+        except (Damaged, KeyMismatch, ObjectMissing) as error:
+            self.report.add(where, b"", f"its amendments cannot be read: {error}")
+            is_deleted = False
+        if not is_deleted:
             self._check_tree(where, record)
 
     def _check_tree(self, where: str, record: PointRecord) -> None:
-        pending = [(b"", record.root)]
+        visited: list[_Folder] = []
+        pending = [_Folder(b"", record.root.content or b"", None)]
         while pending:
-            path, directory = pending.pop()
-            root_id = directory.content or b""
-            if root_id in self._seen_directories:
+            folder = pending.pop()
+            if folder.root_id in self._well:
                 continue
+            visited.append(folder)
             problems_before = self.report.problem_count
-            for listing in self._listing(where, path, root_id):
+            for listing in self._listing(where, folder.path, folder.root_id):
                 below = self._check_items(where, listing)
-                pending.extend((join(path, item.name), item) for item in below)
-            if self.report.problem_count == problems_before:
-                # Shared with other points: judged once. One with trouble is looked at again for each point,
-                # so that every affected point and path is told.
-                self._seen_directories.add(root_id)
+                pending.extend(_Folder(join(folder.path, i.name), i.content or b"", folder) for i in below)
+            if self.report.problem_count > problems_before:
+                folder.is_not_well()
+        # Shared with other points: judged once. One with trouble somewhere below is looked at again for each
+        # point, so that every affected point and path is told.
+        self._well.update(folder.root_id for folder in visited if folder.is_well)
 
     def _listing(self, where: str, path: bytes, root_id: bytes) -> Iterator[Listing]:
         try:

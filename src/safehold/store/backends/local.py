@@ -42,7 +42,7 @@ class LocalBackend:
         temporary = self._temporary / secrets.token_hex(8)
         try:
             for folder in (self._temporary, target.parent):
-                _make_folder(folder)
+                self._make_folder(folder)
             try:
                 _write_synced(temporary, parts)
                 os.link(temporary, target)
@@ -83,18 +83,27 @@ class LocalBackend:
         yield from sorted(self._walk(prefix.rstrip("/")), key=lambda info: info.name)
 
     def _walk(self, folder: str) -> Iterator[ObjectInfo]:
+        for entry in self._entries(folder):
+            name = f"{folder}/{entry.name}" if folder else entry.name
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    yield from self._walk(name)
+                else:
+                    yield ObjectInfo(name, entry.stat(follow_symlinks=False).st_size)
+            except FileNotFoundError:
+                continue  # RACE: this one was deleted since; the others are still to be told
+            except OSError as error:
+                raise StoreUnavailable(f"cannot list {folder} in {self.root}: {error}") from error
+
+    def _entries(self, folder: str) -> Sequence[os.DirEntry[str]]:
         try:
             with os.scandir(self.root / folder) as entries:
-                for entry in entries:
-                    name = f"{folder}/{entry.name}" if folder else entry.name
-                    if entry.is_dir(follow_symlinks=False):
-                        yield from self._walk(name)
-                    else:
-                        yield ObjectInfo(name, entry.stat(follow_symlinks=False).st_size)
+                return tuple(entries)
         except FileNotFoundError:
             # A folder appears with its first object; but a root that is gone must not look empty.
             if not self.root.is_dir():
                 raise StoreUnavailable(f"{self.root} is not there") from None
+            return ()
         except OSError as error:
             raise StoreUnavailable(f"cannot list {folder} in {self.root}: {error}") from error
 
@@ -104,10 +113,15 @@ class LocalBackend:
         except OSError as error:
             raise StoreUnavailable(f"cannot delete {name} in {self.root}: {error}") from error
 
-
-def _make_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
+    def _make_folder(self, folder: Path) -> None:
+        """Folders below the root, each synced into its parent. The root is never made: an unmounted disk's
+        mount point must not fill up in its place."""
+        if folder.is_dir():
+            return
+        if folder == self.root:
+            raise StoreUnavailable(f"{self.root} is not there")
+        self._make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
         _sync_folder(folder.parent)
 
 

@@ -1,0 +1,62 @@
+"""Finding chunks although the index is incomplete: a lost or damaged fragment costs time, not data.
+
+Readers alone look here. A writer must not rely on an object that no fragment names: whoever is writing
+it may yet give up and take it back.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing
+from safehold.store.backends.contract import Backend
+from safehold.store.index import Index, ObjectRef, Place, build_fragment
+from safehold.store.objects import SealedObject
+from safehold.store.sealing import HEADER_BYTES, ObjectType
+
+CHUNK_FOLDERS = (ObjectType.TREE, ObjectType.PACK, ObjectType.POINT)
+
+
+class CompleteIndex:
+    """The index, and behind it the directories of all objects that it does not cover. Thread-safe.
+
+    Those are read once, when a chunk is asked for that the index does not know.
+    """
+
+    def __init__(self, index: Index, backend: Backend, open_object: Callable[[str], SealedObject]) -> None:
+        self._index = index
+        self._backend = backend
+        self._open_object = open_object
+        self._rest: Index | None = None
+        self._lock = threading.Lock()
+
+    def places(self, identity: bytes) -> list[Place]:
+        """Everywhere the chunk lies. Raises StoreUnavailable, Damaged."""
+        found = list(self._index.places(identity))
+        return found or list(self._uncovered().places(identity))
+
+    def _uncovered(self) -> Index:
+        with self._lock:
+            if self._rest is None:
+                opened = [(ObjectRef(o.name, o.seal.header), o.directory) for o in self._open_uncovered()]
+                self._rest = Index()
+                self._rest.add(build_fragment(opened))
+            return self._rest
+
+    def _open_uncovered(self) -> Iterator[SealedObject]:
+        for kind in CHUNK_FOLDERS:
+            for info in self._backend.list(kind.folder):
+                try:
+                    if not self._is_covered(info.name):
+                        yield self._open_object(info.name)
+                except (Damaged, KeyMismatch, ObjectMissing):
+                    continue  # verify tells of it; what lies elsewhere is still to be found
+
+    def _is_covered(self, name: str) -> bool:
+        if name not in self._index.covered:
+            return False
+        if not name.startswith(ObjectType.POINT.folder):
+            return True  # named at random, so there is only one of that name
+        # RACE: two attempts at one point. The one that lost may have said what the record holds.
+        return self._index.covers(ObjectRef(name, self._backend.get(name, length=HEADER_BYTES)))
