@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from safehold.connectors.contract import SourceSpec
+from safehold.connectors.contract import Connector, SourceSpec
 from safehold.connectors.files.connector import FilesConnector
 from tests.connectors.files.trees import everything
 from tests.fixtures.run import run_folder
@@ -24,7 +24,7 @@ class FilesBench:
 
     folder: Path
     places: Path
-    connector: FilesConnector
+    connector: Connector
     source: SourceSpec
     skipped: list[tuple[bytes, str]] = field(default_factory=list)
 

@@ -90,7 +90,7 @@ def _joined(parts: list[bytes]) -> bytes:
 
 
 def _glob(part: bytes) -> bytes:
-    source, position = b"", 0
+    source, position = rb"(?=[^/])", 0  # a name is never empty
     while position < len(part):
         sign = part[position : position + 1]
         position += 1

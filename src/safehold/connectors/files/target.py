@@ -130,9 +130,7 @@ def _claim(parent: int, name: bytes, job_id: str) -> None:
         if claimed_by == job_id.encode():
             return
         if claimed_by or _exists(parent, name):
-            raise RestoreError(
-                f"there is already something named {os.fsdecode(name)}: take another CreationToken"
-            )
+            raise RestoreError(f"{os.fsdecode(name)} is there already: take another CreationToken")
         os.write(descriptor, job_id.encode())
     finally:
         os.close(descriptor)

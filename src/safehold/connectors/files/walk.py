@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-import stat
 from collections.abc import Callable, Iterator
-from operator import attrgetter
+from operator import itemgetter
 
 from safehold.connectors.contract import Skip
 from safehold.connectors.files.facts import (
@@ -23,7 +22,8 @@ from safehold.connectors.files.trouble import why_not_taken
 from safehold.domain.items import Item, ItemKind, Listing, PreviousTree, join
 
 _DEVICES = (ItemKind.CHARACTER_DEVICE, ItemKind.BLOCK_DEVICE)
-_by_name = attrgetter("name")
+_KIND_BITS = 0o170000  # what stat.S_IFMT keeps, without a call for each entry
+_by_name = itemgetter(0)
 
 
 class Gaps:
@@ -89,32 +89,36 @@ class Walk:
             waiting.extend(join(path, name) for name in reversed(below))
 
     def _listing(self, path: bytes) -> Listing:
-        items: list[Item] = []
         if path in self._mount_points:
             self._skip(path, "is a mount point; what is below it is not in this backup (one_file_system)")
-            return Listing(path, items)
+            return Listing(path, [])
+        entries: list[tuple[bytes, os.DirEntry[str]]] = []
+        folder = -1
         try:
-            self._fill(path, self._folders.descriptor(path), items)
+            folder = self._folders.descriptor(path)
+            with os.scandir(folder) as found:
+                for entry in found:
+                    entries.append((os.fsencode(entry.name), entry))
         except OSError as error:
             self._skip(path, f"this folder {why_not_taken(error)}; what is missing is not in this backup")
-        items.sort(key=_by_name)
-        return Listing(path, items)
+        # ORDER: sorted before anything else, for the first path of a hard-link group is the first in order.
+        entries.sort(key=_by_name)
+        return Listing(path, self._items(path, folder, entries))
 
-    def _fill(self, path: bytes, folder: int, items: list[Item]) -> None:
+    def _items(self, path: bytes, folder: int, entries: list[tuple[bytes, os.DirEntry[str]]]) -> list[Item]:
+        items = []
         known = self._previous.listing(path)
         keep_all = self._patterns.keep_all
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                name = os.fsencode(entry.name)
-                try:
-                    seen = entry.stat(follow_symlinks=False)
-                    kind = KINDS[stat.S_IFMT(seen.st_mode)]
-                    if keep_all or self._patterns.keeps(
-                        join(path, name), is_folder=kind == ItemKind.DIRECTORY
-                    ):
-                        items.append(self._item(path, folder, name, kind, seen, known.get(name)))
-                except OSError as error:
-                    self._skip(join(path, name), why_not_taken(error))
+        for name, entry in entries:
+            try:
+                seen = entry.stat(follow_symlinks=False)
+                kind = KINDS[seen.st_mode & _KIND_BITS]
+                is_folder = kind == ItemKind.DIRECTORY
+                if keep_all or self._patterns.keeps(join(path, name), is_folder=is_folder):
+                    items.append(self._item(path, folder, name, kind, seen, known.get(name)))
+            except OSError as error:
+                self._skip(join(path, name), why_not_taken(error))
+        return items
 
     def _item(
         self, path: bytes, folder: int, name: bytes, kind: ItemKind, seen: os.stat_result, before: Item | None
