@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from safehold.core.errors import InvalidParameterValue, InvalidRequest, ResourceNotFound, SafeholdError
+from safehold.records import settings
 from safehold.records.engine import Catalog
 from tests.api.job_world import ACCOUNT, NOW, OTHER_ROLE, ROLE, SHARE, SITE, TREE, VAULT_ARN, World
 
@@ -137,6 +138,13 @@ def test_what_cannot_be_started_is_refused_and_leaves_no_job(
 def test_a_resource_that_is_gone_cannot_be_backed_up(world: World) -> None:
     world.lose(TREE)
     with pytest.raises(ResourceNotFound, match="gone"):
+        start(world)
+
+
+def test_a_type_that_is_switched_off_cannot_be_backed_up(world: World) -> None:
+    with world.catalog.begin() as tx:
+        settings.put(tx, ACCOUNT, SITE, {settings.OPT_IN + "EFS": False}, now=NOW)
+    with pytest.raises(InvalidRequest, match="opted in"):
         start(world)
 
 

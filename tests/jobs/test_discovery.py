@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,11 +11,10 @@ import pytest
 from sqlalchemy import insert
 
 from safehold.connectors.contract import FoundResource, SourceSpec
-from safehold.core.clock import FixedClock
 from safehold.core.errors import SourceMissing
 from safehold.domain.resources import Matches, TagRule
 from safehold.domain.sources import Source
-from safehold.jobs.discovery import discover, discover_due, discover_for_ever
+from safehold.jobs.discovery import discover, discover_due
 from safehold.records import resources, sources, tables, tag_rules, tags
 from safehold.records.engine import Catalog
 
@@ -130,15 +128,11 @@ def test_a_source_is_asked_again_only_when_it_is_due(catalog: Catalog, source: S
         assert shelf.asked == expected
 
 
-def test_the_loop_goes_on_past_a_source_that_is_down(catalog: Catalog, source: Source) -> None:
-    stop = threading.Event()
+def test_a_source_that_is_down_keeps_no_other_from_being_asked(catalog: Catalog, source: Source) -> None:
+    with catalog.begin() as tx:
+        sources.insert_source(tx, replace(source, id="s2", name="other"))
     shelf = Shelf(is_down=True)
-
-    def connector_of(kind: str) -> Shelf:
-        stop.set()
-        return shelf
-
-    discover_for_ever(catalog, connector_of, clock=FixedClock(NOW), every_seconds=300, stop=stop)  # type: ignore[arg-type]
-    assert shelf.asked == 1
+    assert discover_due(catalog, lambda kind: shelf, now=NOW, every_seconds=300) == 2  # type: ignore[arg-type,return-value]
     with catalog.read() as tx:
-        assert sources.page(tx, account_id=ACCOUNT, site=SITE, limit=5)[0].discovery_error == "shelf is down"
+        known = sources.page(tx, account_id=ACCOUNT, site=SITE, limit=5)
+    assert [each.discovery_error for each in known] == ["other is down", "shelf is down"]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Protocol
+from zoneinfo import available_timezones
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LOCALTIME = Path("/etc/localtime")
 
 
 def to_micros(moment: datetime) -> int:
@@ -43,3 +47,12 @@ class FixedClock:
 
     def monotonic(self) -> float:
         return self.at.timestamp()
+
+
+def local_zone_name() -> str:
+    """The IANA name of this machine's time zone; `Etc/UTC` when nothing says it.
+
+    Source: localtime(5), tzset(3).
+    """
+    named = os.environ.get("TZ", "").removeprefix(":") or str(LOCALTIME.resolve()).partition("/zoneinfo/")[2]
+    return named if named in available_timezones() else "Etc/UTC"

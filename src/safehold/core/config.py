@@ -26,6 +26,7 @@ class Settings:
 
     account_id: str = _option("The account that this installation was made with.", "")  # type: ignore[assignment]
     region: str = _option("The default site; any name will do.", "us-east-1")  # type: ignore[assignment]
+    port: int = _option("The port of the API on the loopback address.", 8640)  # type: ignore[assignment]
     catalog_url: str = _option("SQLAlchemy URL of the catalog; empty: a SQLite file in the data folder.", "")  # type: ignore[assignment]
     jobs_url: str = _option("URL of the job engine's database; empty: a SQLite file in the data folder.", "")  # type: ignore[assignment]
     storage_url: str = _option("Where vaults live: a folder; empty: `vaults` in the data folder.", "")  # type: ignore[assignment]
@@ -49,6 +50,8 @@ class DataFolder:
         self.vaults = path / "vaults"
         self.cache = path / "cache"
         self.lock_file = path / "serve.lock"
+        self.endpoint_file = path / "endpoint"  # there while `serve` runs
+        self.lifelines = path / "lifelines"
 
     def settings(self) -> Settings:
         """What `safehold.toml` says. Raises DataFolderMissing, ConfigError."""

@@ -16,6 +16,7 @@
     ├─ ConfigError               the installation is set up wrongly
     │  ├─ DataFolderLocked          another `serve` uses this data folder
     │  ├─ DataFolderMissing         no installation there
+    │  ├─ NetworkFileSystem         the data folder is where file locks do not hold
     │  ├─ AlreadyInstalled          the catalog holds an installation already
     │  ├─ CatalogVersionError       the catalog's tables are not this program's
     │  └─ RootKeyError              the root key is missing, unreadable or not the right one
@@ -163,6 +164,10 @@ class CatalogVersionError(ConfigError):
         self.found = found
         self.wanted = wanted
         super().__init__(f"the catalog is at version {found or 'none'}, this program works with {wanted}")
+
+
+class NetworkFileSystem(ConfigError):
+    hint = "Put the data folder on a local disk, or keep the catalog and the jobs in PostgreSQL."
 
 
 class RootKeyError(ConfigError):

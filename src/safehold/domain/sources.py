@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+TAGS_SETTING = "tags"
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -33,7 +35,7 @@ class Source:
     @property
     def declared_tags(self) -> dict[str, str]:
         """Tags for every resource that this source finds."""
-        declared = self.settings.get("tags", {})
+        declared = self.settings.get(TAGS_SETTING, {})
         if not isinstance(declared, Mapping):
             return {}
         return {str(key): str(value) for key, value in declared.items()}

@@ -7,16 +7,14 @@ for a minute. Its error is stored with it and shown.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from safehold.connectors.contract import Connector, FoundResource, SourceSpec
-from safehold.core.clock import Clock
 from safehold.core.errors import SafeholdError, SourceError, SourceMissing
 from safehold.domain.resources import Resource, tags_when_found
-from safehold.domain.sources import Source
+from safehold.domain.sources import TAGS_SETTING, Source
 from safehold.records import resources, sources, tag_rules, tags
 from safehold.records.engine import Catalog
 from safehold.records.tx import Tx
@@ -36,7 +34,8 @@ class Discovery:
 
 
 def spec_of(source: Source) -> SourceSpec:
-    """The source as its connector wants to see it."""
+    """The source as its connector wants to see it: the tags declared with it are not the connector's."""
+    settings = {name: value for name, value in source.settings.items() if name != TAGS_SETTING}
     return SourceSpec(
         source_id=source.id,
         name=source.name,
@@ -44,7 +43,7 @@ def spec_of(source: Source) -> SourceSpec:
         resource_type=source.resource_type,
         account_id=source.account_id,
         site=source.site,
-        settings={name: value for name, value in source.settings.items() if name != "tags"},
+        settings=settings,
     )
 
 
@@ -70,15 +69,6 @@ def discover_due(catalog: Catalog, connector_of: ConnectorOf, *, now: datetime, 
     with catalog.read() as tx:
         due = sources.due_for_discovery(tx, asked_before=asked_before)
     return sum(_discover_if_mine(catalog, source, connector_of, now, asked_before) for source in due)
-
-
-def discover_for_ever(
-    catalog: Catalog, connector_of: ConnectorOf, *, clock: Clock, every_seconds: float, stop: threading.Event
-) -> None:
-    """Keep asking until `stop` is set; returns within a second of it, unless a source is being asked."""
-    while not stop.is_set():
-        discover_due(catalog, connector_of, now=clock.now(), every_seconds=every_seconds)
-        stop.wait(min(every_seconds, max(1.0, every_seconds / 10)))
 
 
 def _discover_if_mine(

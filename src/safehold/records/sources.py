@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 
@@ -63,6 +64,11 @@ def claim_discovery(tx: Tx, source_id: str, *, asked_before: datetime, now: date
 def update_discovered(tx: Tx, source_id: str, *, at: datetime, error: str | None) -> None:
     """Note when the source was asked, and what went wrong."""
     tx.execute(update_in(t).where(t.c.id == source_id).values(discovered_at=at, discovery_error=error))
+
+
+def update_settings(tx: Tx, source_id: str, settings: Mapping[str, object]) -> None:
+    """The source has these settings instead of those it had."""
+    tx.execute(update_in(t).where(t.c.id == source_id).values(settings=dict(settings)))
 
 
 def delete(tx: Tx, source_id: str) -> None:

@@ -26,7 +26,7 @@ from safehold.domain.windows import (
     DEFAULT_START_WINDOW_MINUTES,
     window_fault,
 )
-from safehold.records import idempotency, jobs, resources, roles, vaults
+from safehold.records import idempotency, jobs, resources, roles, settings, vaults
 from safehold.records.jobs import JobFilter
 
 # Source: model 2018-11-15 `StopBackupJob`; docs/parity/jobs.md, "stop".
@@ -127,6 +127,8 @@ def _resource(call: Call, arn: str) -> Resource:
     if not is_supported(arns.resource_type_of(arn) or ""):
         raise InvalidParameterValue(f"Unsupported resource type: {arn}")
     resource = resources.get(call.tx, arn, account_id=call.account_id, site=call.site)
+    if resource.resource_type in settings.opted_out(call.tx, call.account_id, call.site):
+        raise InvalidRequest(f"Resource type {resource.resource_type} is not opted in to in {call.site}")
     if resource.lost_at is not None:
         raise ResourceNotFound(f"Resource {arn} is gone: its source no longer holds it.")
     return resource

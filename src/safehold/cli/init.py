@@ -1,0 +1,69 @@
+"""`safehold init`: a new installation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from safehold.cli.options import data_option, json_option, show_json
+
+
+@click.command("init")
+@data_option
+@click.option("--region", default="us-east-1", show_default=True, help="Name of the first site.")
+@click.option("--port", type=click.IntRange(1, 65535), help="The API's port, written into safehold.toml.")
+@click.option("--profile", metavar="NAME", help="Also write an aws profile of that name.")
+@click.option("--catalog-url", default="", help="PostgreSQL URL of the catalog; else a file in the folder.")
+@click.option("--jobs-url", default="", help="PostgreSQL URL of the job engine; else a file in the folder.")
+@click.option("--storage-url", default="", help="Where vaults live; else a folder in the data folder.")
+@json_option
+def command(
+    data: Path,
+    region: str,
+    port: int | None,
+    profile: str | None,
+    catalog_url: str,
+    jobs_url: str,
+    storage_url: str,
+    as_json: bool,
+) -> None:
+    """Make a data folder: keys, the account, the vault Default and the default role.
+
+    Prints the access key, which is shown only now. `--profile NAME` makes `aws --profile NAME backup ...`
+    work as soon as the server runs.
+    """
+    from safehold.api.server import endpoint
+    from safehold.cli import aws_profile
+    from safehold.cli.making import make
+    from safehold.core.config import Settings
+
+    settings = Settings(region=region, catalog_url=catalog_url, jobs_url=jobs_url, storage_url=storage_url)
+    if port is not None:
+        settings = replace(settings, port=port)
+    made = make(data, settings)
+    url = endpoint("127.0.0.1", settings.port)
+    answer = {
+        "account_id": made.account_id,
+        "region": made.region,
+        "access_key_id": made.access_key_id,
+        "secret_access_key": made.secret_access_key,
+        "endpoint_url": url,
+        "data": str(data),
+    }
+    if profile is not None:
+        aws_profile.write(
+            profile,
+            endpoint=url,
+            region=made.region,
+            access_key_id=made.access_key_id,
+            secret_access_key=made.secret_access_key,
+        )
+        answer["profile"] = profile
+    if as_json:
+        show_json(answer)
+        return
+    for name, value in answer.items():
+        click.echo(f"{name:18} {value}")
+    click.echo(f"Keep {data / 'root.key'} safe, and a copy elsewhere: without it no vault opens.")

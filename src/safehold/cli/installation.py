@@ -1,0 +1,85 @@
+"""An installation, opened for one command: its catalog, its root key, its operations in process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from safehold.api.assembly import api_config
+from safehold.api.call import Principal
+from safehold.api.local import LocalClient
+from safehold.core.clock import Clock, SystemClock
+from safehold.core.config import DataFolder, Settings
+from safehold.core.errors import ConfigError
+from safehold.core.filesystems import check_is_local
+from safehold.core.secrets import RootKey, read_root_key
+from safehold.domain import arns
+from safehold.domain.roles import DEFAULT_ROLE_NAME, DEFAULT_ROLE_PATH
+from safehold.records import installation, schema
+from safehold.records.engine import Catalog
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """account_id and site are those that the data folder was made with: whom a command speaks for."""
+
+    folder: DataFolder
+    settings: Settings
+    root_key: RootKey
+    catalog: Catalog
+    account_id: str
+    site: str
+    clock: Clock
+
+    @property
+    def client(self) -> LocalClient:
+        """The API's operations, called as the account's root."""
+        principal = Principal(
+            account_id=self.account_id, arn=arns.root_arn(self.account_id), user_id=self.account_id
+        )
+        config = api_config(self.root_key, aws_limits=self.settings.aws_limits)
+        return LocalClient(self.catalog, config, principal=principal, site=self.site, clock=self.clock)
+
+    @property
+    def role_arn(self) -> str:
+        """The role that is there from the start."""
+        return arns.role_arn(self.account_id, DEFAULT_ROLE_PATH, DEFAULT_ROLE_NAME)
+
+
+@contextmanager
+def opened(data: Path) -> Iterator[Installation]:
+    """The installation in that folder, its tables upgraded, its root key proved to be the right one.
+
+    Raises ConfigError: DataFolderMissing, RootKeyError, CatalogVersionError, NetworkFileSystem.
+    """
+    folder = DataFolder(data)
+    settings = folder.settings()
+    check_place(folder, settings)
+    root_key = read_root_key(folder.root_key_file)
+    catalog = Catalog(folder.catalog_url(settings))
+    try:
+        schema.upgrade(catalog)
+        installation.check_root_key(catalog, root_key)
+        yield Installation(
+            folder, settings, root_key, catalog, _account(catalog, settings), settings.region, SystemClock()
+        )
+    finally:
+        catalog.close()
+
+
+def check_place(folder: DataFolder, settings: Settings) -> None:
+    """Raise NetworkFileSystem when databases would be files on one."""
+    if not (settings.catalog_url and settings.jobs_url):
+        check_is_local(folder.path)
+
+
+def _account(catalog: Catalog, settings: Settings) -> str:
+    if settings.account_id:
+        return settings.account_id
+    with catalog.read() as tx:
+        found = installation.find_account(tx)
+    if found is None:
+        raise ConfigError("the catalog holds no installation")
+    return found

@@ -1,0 +1,85 @@
+"""What `serve` starts: the API here, the scheduler in a thread, workers as children."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from safehold.api import server
+from safehold.api.assembly import api_app
+from safehold.cli.children import kept_alive
+from safehold.cli.installation import Installation, opened
+from safehold.cli.lifetime import start_child
+from safehold.core import log
+from safehold.core.config import DataFolder
+from safehold.scheduler import loop
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """None: as `safehold.toml` says."""
+
+    host: str
+    port: int | None
+    api_only: bool
+    workers: int | None
+    as_json: bool
+
+
+def serve(data: Path, wanted: Wanted) -> None:
+    """Serve until SIGTERM or SIGINT. Raises ConfigError: locked, missing, a taken port."""
+    log.configure()
+    folder = DataFolder(data)
+    folder.settings()  # says that nothing is there before anything is made
+    with ExitStack() as stack:
+        if not wanted.api_only:  # any number of those may share an installation
+            stack.enter_context(folder.locked())
+        installation = stack.enter_context(opened(data))
+        app = api_app(
+            installation.catalog, installation.root_key, aws_limits=installation.settings.aws_limits
+        )
+        if not wanted.api_only:
+            stack.enter_context(_scheduler(installation))
+            stack.enter_context(_workers(installation, data, wanted))
+        stack.callback(folder.endpoint_file.unlink, missing_ok=True)
+        port = installation.settings.port if wanted.port is None else wanted.port
+        server.serve(app, host=wanted.host, port=port, on_ready=_teller(folder, wanted))
+
+
+def _teller(folder: DataFolder, wanted: Wanted) -> Callable[[int], None]:
+    def tell(port: int) -> None:
+        endpoint = server.endpoint(wanted.host, port)
+        folder.endpoint_file.write_text(endpoint + "\n", encoding="utf-8")
+        answer = {"ready": True, "endpoint": endpoint, "pid": os.getpid()}
+        click.echo(json.dumps(answer) if wanted.as_json else f"ready {endpoint}")
+
+    return tell
+
+
+@contextmanager
+def _scheduler(installation: Installation) -> Iterator[None]:
+    stop = threading.Event()
+    thread = threading.Thread(
+        target=loop.run, args=(installation.catalog, installation.clock, stop), name="scheduler"
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@contextmanager
+def _workers(installation: Installation, data: Path, wanted: Wanted) -> Iterator[None]:
+    count = installation.settings.workers if wanted.workers is None else wanted.workers
+    arguments = ["work", "--data", str(data), "--child"]
+    with kept_alive(lambda: start_child(arguments), count=count, clock=installation.clock):
+        yield

@@ -1,0 +1,76 @@
+"""What `status` says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from safehold.cli.declaring import all_sources
+from safehold.cli.installation import Installation
+from safehold.cli.listing import job_rows, paged
+from safehold.core.errors import DataFolderLocked
+from safehold.records import nodes
+
+JOBS_SEEN = 1000
+TROUBLES_TOLD = 5
+
+
+def summary(installation: Installation) -> dict[str, Any]:
+    """Everything at a glance, as plain values."""
+    client = installation.client
+    sources = all_sources(installation)
+    vaults = list(paged(client, "ListBackupVaults", "BackupVaultList"))
+    jobs = job_rows(client, limit=JOBS_SEEN)
+    is_running = _is_running(installation)
+    return {
+        "is_running": is_running,
+        "endpoint": _endpoint(installation) if is_running else None,
+        "data": str(installation.folder.path),
+        "account_id": installation.account_id,
+        "region": installation.site,
+        "worker_count": live_workers(installation),
+        "source_count": len(sources),
+        "resource_count": sum(source["resource_count"] for source in sources),
+        "vault_count": len(vaults),
+        "point_count": sum(vault.get("NumberOfRecoveryPoints", 0) for vault in vaults),
+        "protected_count": len(list(paged(client, "ListProtectedResources", "Results"))),
+        "jobs": dict(Counter(job["state"] for job in jobs)),
+        "troubles": _troubles(sources, jobs),
+    }
+
+
+def live_workers(installation: Installation) -> int:
+    """Workers that gave a sign of life within their lease."""
+    now = installation.clock.now()
+    with installation.catalog.read() as tx:
+        known = nodes.list_nodes(tx)
+    lease = installation.settings.lease_seconds
+    return sum(
+        node.role == "worker" and node.reaped_at is None and (now - node.seen_at).total_seconds() < lease
+        for node in known
+    )
+
+
+def _is_running(installation: Installation) -> bool:
+    try:
+        with installation.folder.locked():
+            return False
+    except DataFolderLocked:
+        return True
+
+
+def _endpoint(installation: Installation) -> str | None:
+    try:
+        return installation.folder.endpoint_file.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None  # it is about to be ready
+
+
+def _troubles(sources: list[dict[str, Any]], jobs: list[dict[str, Any]]) -> list[str]:
+    of_sources = [f"source {each['name']}: {each['error']}" for each in sources if each["error"]]
+    of_jobs = [
+        f"{job['kind']} of {job['resource']} {job['state']}: {job['message']}"
+        for job in jobs
+        if job["message"] and job["state"] not in ("CREATED", "PENDING", "RUNNING")
+    ]
+    return of_sources + of_jobs[:TROUBLES_TOLD]

@@ -1,0 +1,53 @@
+"""Puts a worker together: connectors, stores, runners, upkeep."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+from safehold.cli.installation import Installation
+from safehold.cli.lifetime import end_with_parent
+from safehold.connectors.registry import connector_of
+from safehold.core import log
+from safehold.jobs.engine import EngineSettings
+from safehold.jobs.runners import all_runners
+from safehold.jobs.upkeep import all_upkeep
+from safehold.jobs.vaults import VaultAccess
+from safehold.jobs.worker import Worker, WorkerSettings, work_until_told
+from safehold.store.keys import KeyFile
+
+
+def work(installation: Installation, *, is_child: bool) -> NoReturn:
+    """Run jobs until SIGTERM, SIGINT or, as a child, the parent's end; then end this process."""
+    log.configure()
+    worker = worker_of(installation)
+    if is_child:
+        end_with_parent(worker.stopping.set)
+    ending = work_until_told(worker)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(ending)  # a job that does not let go in time must not keep the process
+
+
+def worker_of(installation: Installation) -> Worker:
+    """A worker of the installation, not yet running."""
+    settings = installation.settings
+    engine = EngineSettings(url=installation.folder.jobs_url(settings))
+    assembled = (installation.catalog, vault_access(installation), connector_of, installation.clock)
+    return Worker(
+        WorkerSettings(
+            engine=engine,
+            lease_seconds=settings.lease_seconds,
+            lifelines=installation.folder.lifelines if installation.catalog.is_sqlite else None,
+        ),
+        installation.catalog,
+        all_runners(*assembled),
+        installation.clock,
+        upkeep=all_upkeep(*assembled, discovery_seconds=settings.discovery_seconds),
+    )
+
+
+def vault_access(installation: Installation) -> VaultAccess:
+    """Opens the installation's vaults."""
+    return VaultAccess(installation.catalog, KeyFile(installation.root_key))
