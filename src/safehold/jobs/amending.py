@@ -34,9 +34,18 @@ class AmendmentWriter:
 
     def write_pending(self) -> int:
         """Write what is waiting; how many facts the vaults have got. One vault's trouble stops no other."""
-        with self.catalog.read() as tx:
-            waiting = amendments.pending(tx, limit=BATCH)
         troubled: set[str] = set()
+        written = 0
+        while True:
+            known_trouble = len(troubled)
+            written += self._write_batch(troubled)
+            if len(troubled) == known_trouble:
+                return written
+
+    def _write_batch(self, troubled: set[str]) -> int:
+        """Write one batch for the vaults that are not in trouble; add those that now are."""
+        with self.catalog.read() as tx:
+            waiting = amendments.pending(tx, limit=BATCH, except_vaults=troubled)
         written = 0
         for amendment in waiting:
             if amendment.vault_id in troubled:  # ORDER: a vault's facts are written in the order they came

@@ -6,7 +6,7 @@ and says so. Nothing that the API has answered is lost if the worker is not ther
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -51,9 +51,11 @@ def add(tx: Tx, point: RecoveryPoint, kind: AmendmentKind, body: Mapping[str, An
     tx.execute(insert(t).values(**row, created_at=now))
 
 
-def pending(tx: Tx, *, limit: int) -> list[PendingAmendment]:
-    """Facts that no worker has written yet, oldest first. Writing one twice does no harm: see `sequence`."""
+def pending(tx: Tx, *, limit: int, except_vaults: Collection[str] = ()) -> list[PendingAmendment]:
+    """Facts that no worker has written yet, oldest first, but for vaults that cannot be told now."""
     query = select(t).where(t.c.written_at.is_(None)).order_by(t.c.sequence)
+    if except_vaults:
+        query = query.where(t.c.vault_id.not_in(list(except_vaults)))
     return [_from_row(row) for row in tx.execute(query.limit(limit))]
 
 
