@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.records.samples import NOW, a_point, put_account, put_vault
 
 from safehold.core.clock import FixedClock
 from safehold.core.ids import new_id
@@ -17,6 +16,7 @@ from safehold.records import amendments, recovery_points, sites
 from safehold.records.amendments import AmendmentKind
 from safehold.records.engine import Catalog
 from safehold.store.keys import KeyFile
+from tests.records.samples import NOW, a_point, put_account, put_vault
 
 
 def put_fact(catalog: Catalog, vault: Vault, point_id: str, days: int) -> None:
