@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from safehold.connectors.registry import CONNECTORS
+
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src/safehold"
 MODULES = sorted(SOURCE.rglob("*.py"))
@@ -151,3 +153,8 @@ def test_no_file_names_a_folder_of_the_machine_it_was_written_on() -> None:
 def test_every_link_in_the_documents_leads_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_connector_folder_is_registered() -> None:
+    folders = {path.parent.name for path in (SOURCE / "connectors").glob("*/__init__.py")}
+    assert {type(connector).__module__.split(".")[2] for connector in CONNECTORS} == folders
