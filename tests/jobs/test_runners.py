@@ -296,3 +296,15 @@ def test_the_point_arn_is_fixed_when_the_job_is_made(house: House) -> None:
         created_at=backup.created_at,
     )
     assert backup.recovery_point_arn == expected
+
+
+def test_a_thousand_unchanged_backups_cost_little_more_than_an_object_each(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("safehold.store.vault_store.UNCOVERED_POINTS", 4)
+    (house.tree / "one").write_bytes(b"one")
+    for _ in range(9):
+        house.back_up()
+    objects = [info.name for info in house.access.for_reading(house.vault).backend.list("")]
+    # the vault's keys, a record for each point, and a fragment for every four of them
+    assert sorted(name.split("/")[0] for name in objects) == ["index"] * 2 + ["keys"] + ["points"] * 9

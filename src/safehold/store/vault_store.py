@@ -35,6 +35,7 @@ class VaultStore:
         self.keys = keys
         self.vault_id = vault_id
         self._index: Index | None = None
+        self._uncovered: list[SealedObject] = []  # combined points that no fragment tells of
         self._complete: CompleteIndex | None = None
         self.unreadable_fragments: dict[str, str] = {}  # name -> why; known once the index was read
         self._frames = FrameReader(backend, keys, vault_id)
@@ -62,9 +63,8 @@ class VaultStore:
         """
         if self._index is None:
             index = self._read_fragments()
-            uncovered = self._uncovered_points(index)
-            if uncovered:
-                index.add(build_fragment((_ref(opened), opened.directory) for opened in uncovered))
+            self._uncovered = self._uncovered_points(index)
+            index.add(self._fragment_of_uncovered())
             self._index = index
         return self._index
 
@@ -89,12 +89,16 @@ class VaultStore:
                     opened.append(self.object(info.name))
         return opened
 
+    def _fragment_of_uncovered(self) -> Fragment:
+        return build_fragment((_ref(opened), opened.directory) for opened in self._uncovered)
+
     def compact_index(self) -> None:
-        """Write one fragment for combined points that have none, once there are many of them."""
-        uncovered = self._uncovered_points(self._read_fragments())
-        if len(uncovered) >= UNCOVERED_POINTS:
-            fragment = build_fragment((_ref(opened), opened.directory) for opened in uncovered)
-            self._put_records(ObjectType.INDEX, new_object_name(ObjectType.INDEX), fragment_frames(fragment))
+        """Spare those who come later: once many combined points have no fragment, they get one together."""
+        self.index()
+        if len(self._uncovered) >= UNCOVERED_POINTS:
+            frames = fragment_frames(self._fragment_of_uncovered())
+            self._put_records(ObjectType.INDEX, new_object_name(ObjectType.INDEX), frames)
+            self._uncovered = []
 
     # -- points
 

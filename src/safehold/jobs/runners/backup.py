@@ -127,6 +127,7 @@ class BackupRunner:
         return vaults.find(tx, account_id=job.account_id, site=job.site, name=job.vault_name or "")
 
     def _take(self, context: JobContext, plan: _Plan, store: VaultStore, troubles: Troubles) -> PointRecord:
+        store.compact_index()
         before, tree = _previous_tree(store, plan.previous)
         advance = ByteCount(context, before.stats.total_bytes if before else plan.resource.size_bytes)
         connector = self.connector_of(plan.source.kind)
