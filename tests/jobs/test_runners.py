@@ -308,3 +308,12 @@ def test_a_thousand_unchanged_backups_cost_little_more_than_an_object_each(
     objects = [info.name for info in house.access.for_reading(house.vault).backend.list("")]
     # the vault's keys, a record for each point, and a fragment for every four of them
     assert sorted(name.split("/")[0] for name in objects) == ["index"] * 2 + ["keys"] + ["points"] * 9
+
+
+def test_a_fact_that_is_written_late_does_not_undo_a_newer_one(house: House) -> None:
+    fill(house.tree)
+    backup = house.back_up()
+    store = house.access.for_reading(house.vault)
+    store.amend(backup.id, "lifecycle", {"days": "2"}, written_at=2)
+    store.amend(backup.id, "lifecycle", {"days": "1"}, written_at=1)
+    assert [amendment.facts["days"] for amendment in store.amendments(backup.id)] == ["1", "2"]

@@ -1,7 +1,7 @@
 """Facts that the API has accepted about recovery points are written into the vaults' stores.
 
 The catalog's row is what the API shows at once; the vault's own amendment is what holds when the catalog
-is lost. Writing one twice does no harm: the highest sequence number of a kind is what counts.
+is lost. Writing one twice does no harm: of a kind, the fact that was decided last is what counts.
 """
 
 from __future__ import annotations

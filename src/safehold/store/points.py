@@ -48,7 +48,10 @@ class PointRecord(msgspec.Struct, kw_only=True):
 
 
 class Amendment(msgspec.Struct, kw_only=True):
-    """A later fact about a point; the highest sequence number of a kind is what holds."""
+    """A later fact about a point; of one kind, the one with the latest `written_at` holds.
+
+    written_at  when it was decided, not when this object came to be; microseconds since 1970
+    """
 
     version: int
     point_id: str

@@ -142,9 +142,14 @@ class VaultStore:
                 return amendment
 
     def amendments(self, point_id: str) -> list[Amendment]:
-        """In the order they were written."""
+        """In the order in which they were decided: of one kind, the last one holds.
+
+        A worker that was held up may write an older fact after a newer one, so the sequence number alone
+        says nothing; it only gives each object a name of its own.
+        """
         names = [info.name for info in self.backend.list(f"{ObjectType.AMENDMENT.folder}{point_id}/")]
-        return [decode_amendment(self.object(name).record(), name) for name in sorted(names)]
+        found = [decode_amendment(self.object(name).record(), name) for name in names]
+        return sorted(found, key=lambda amendment: (amendment.written_at, amendment.sequence))
 
     def is_deleted(self, point_id: str) -> bool:
         return any(amendment.kind == "deletion" for amendment in self.amendments(point_id))
