@@ -1,7 +1,7 @@
 # Every target sets up what it needs by itself, in .venv of this checkout.
 #
 #   make demo        back a real tree up on schedule, lose it, get it back (KEEP=1 leaves it running)
-#   make run         start Safehold for keeps on DATA (~/.local/share/safehold), port PORT
+#   make run         start Safehold for keeps on DATA (~/.local/share/safehold) and PORT (8640)
 #   make test        lint, types, rooms and all tests; make test-fast leaves the slow ones out
 #   make test-real   the tests against real services
 #   make check       lint, types and rooms only
@@ -12,7 +12,7 @@
 # PYTHON=/path/to/python3 chooses the interpreter (3.11 or newer).
 
 DATA ?= $(HOME)/.local/share/safehold
-PORT ?= 8640
+PORT ?=
 KEEP ?=
 export PYTHON KEEP
 
@@ -26,7 +26,7 @@ demo:
 run:
 	@tools/setup run
 	@[ -e "$(DATA)/safehold.toml" ] || .venv/bin/safehold init --data "$(DATA)" --profile safehold
-	@exec .venv/bin/safehold serve --data "$(DATA)" --port $(PORT)
+	@exec .venv/bin/safehold serve --data "$(DATA)" $(if $(PORT),--port $(PORT))
 
 test test-fast test-real soak:
 	@tools/setup test
