@@ -5,7 +5,7 @@
 #   make test        lint, types, rooms and all tests; make test-fast leaves the slow ones out
 #   make test-real   the tests against real services
 #   make check       lint, types and rooms only
-#   make bench       the comparison with restic and Borg, into benches/results
+#   make bench       the comparison with restic and Borg, into benches/results (BENCH: its options)
 #   make soak        the long trials: kill -9, again and again
 #   make lock        write requirements/*.txt anew from pyproject.toml
 #
@@ -38,9 +38,8 @@ check:
 	@tools/check
 
 bench:
-	@tools/setup test
-	@tools/servers bench
-	@.venv/bin/python -m benches
+	@tools/setup run
+	@.venv/bin/python -m benches.compare $(BENCH)
 
 lock:
 	@tools/setup test
