@@ -60,3 +60,9 @@ def test_both_windows_of_a_job_on_demand_count_from_the_request() -> None:
     job = new_job("j", TARGET, BackupRequest(start_window_minutes=60, completion_window_minutes=120), now=NOW)
     assert (job.start_by, job.complete_by) == (NOW + timedelta(hours=1), NOW + timedelta(hours=2))
     assert (job.plan_id, job.due_at) == (None, None)
+
+
+def test_what_this_release_does_not_do_is_told() -> None:
+    assert BackupRequest(lifecycle=Lifecycle(delete_after_days=1), created_by=CREATOR).unmet() is None
+    told = BackupRequest(is_continuous=True, copies=(CopyRequest("arn:other"),), index=True).unmet() or ""
+    assert [word in told for word in ("snapshot", "no copies", "no search index")] == [True] * 3

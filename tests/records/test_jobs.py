@@ -54,3 +54,14 @@ def test_pages_are_newest_first_and_continue_where_they_ended(catalog: Catalog) 
         first = jobs.page(tx, wanted, limit=3)
         rest = jobs.page(tx, wanted, after=(first[-1].created_at, first[-1].id), limit=3)
     assert [job.id for job in first + rest] == ["j4", "j3", "j2", "j1", "j0"]
+
+
+def test_of_many_jobs_those_that_are_new_are_stored(catalog: Catalog) -> None:
+    many = [a_job(f"j{number}", resource_arn=f"arn:{number}") for number in range(1500)]
+    again = [a_job(f"k{number}", resource_arn=f"arn:{number}") for number in range(1499, 1502)]
+    with catalog.begin() as tx:
+        assert jobs.insert_all_new(tx, []) == []
+        assert jobs.insert_all_new(tx, many) == many
+        assert [job.id for job in jobs.insert_all_new(tx, again)] == ["k1500", "k1501"]
+        assert jobs.find(tx, "k1499") is None
+        assert jobs.find(tx, "k1501") == again[-1]

@@ -14,7 +14,7 @@ import pytest
 from safehold.core.clock import Clock, FixedClock, SystemClock
 from safehold.domain.firings import Outcome
 from safehold.domain.plans import PlanVersion
-from safehold.records import jobs, plans
+from safehold.records import firings, jobs, plans
 from safehold.records.engine import Catalog
 from safehold.scheduler.loop import Agenda, run
 from tests.scheduler.conftest import HOURLY, World, at
@@ -96,6 +96,27 @@ def test_a_restart_catches_up_what_fell_due_meanwhile(ready: World) -> None:
     Agenda(ready.catalog).work(at("1:00"))
     Agenda(ready.catalog).work(at("2:20"))
     assert job_count(ready) == 2
+
+
+def test_a_plan_that_fails_keeps_no_other_from_its_due_time(
+    ready: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    ready.plan(HOURLY, plan_id="o")  # before "p" in every order
+    with ready.catalog.begin() as tx:
+        tx.exec_driver_sql(
+            "create trigger broken before insert on firing when new.plan_id = 'o' begin "
+            "select raise(abort, 'no'); end"
+        )
+    agenda = Agenda(ready.catalog)
+    agenda.work(at("0:30"))
+    agenda.work(at("1:00"))
+    assert job_count(ready) == 1
+    assert "a plan failed and is tried again" in caplog.text
+    with ready.catalog.begin() as tx:
+        tx.exec_driver_sql("drop trigger broken")
+    agenda.work(at("1:01"))
+    with ready.catalog.read() as tx:
+        assert len(firings.of_plan(tx, "o", limit=9)) == 1
 
 
 class Hurrying(FixedClock):

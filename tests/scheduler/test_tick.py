@@ -84,22 +84,22 @@ def test_only_what_is_there_now_is_chosen(world: World) -> None:
     assert world.tick(at("2:00")) == ["bare", "tagged"]
 
 
-def test_a_resource_of_two_selections_has_one_job(world: World) -> None:
-    world.plan(HOURLY)
-    world.selection("one", "*")
-    world.selection("two", "*")
-    world.resource("home")
-    assert world.tick(at("1:00")) == ["home"]
+def test_a_resource_of_two_selections_has_one_job(sqlite_world: World) -> None:
+    sqlite_world.plan(HOURLY)
+    sqlite_world.selection("one", "*")
+    sqlite_world.selection("two", "*")
+    sqlite_world.resource("home")
+    assert sqlite_world.tick(at("1:00")) == ["home"]
 
 
-def test_types_that_the_site_opts_out_of_are_left_out(world: World) -> None:
-    world.plan(HOURLY)
-    world.selection("all", "*")
-    world.resource("home")
-    with world.catalog.begin() as tx:
+def test_types_that_the_site_opts_out_of_are_left_out(sqlite_world: World) -> None:
+    sqlite_world.plan(HOURLY)
+    sqlite_world.selection("all", "*")
+    sqlite_world.resource("home")
+    with sqlite_world.catalog.begin() as tx:
         settings.put(tx, ACCOUNT, SITE, {f"{settings.OPT_IN}EFS": False}, now=at("0:00"))
-    assert world.tick(at("1:00")) == []
-    assert world.firings() == [("01:00", FIRED, 0)]
+    assert sqlite_world.tick(at("1:00")) == []
+    assert sqlite_world.firings() == [("01:00", FIRED, 0)]
 
 
 def test_missed_runs_are_caught_up_inside_the_window_the_latest_only(world: World) -> None:
@@ -116,46 +116,46 @@ def test_missed_runs_are_caught_up_inside_the_window_the_latest_only(world: Worl
     ]
 
 
-def test_outside_the_window_a_run_is_lost_and_said_to_be(world: World) -> None:
-    world.plan(replace(HOURLY, schedule_expression="cron(0 5 * * ? *)"))
-    world.selection("all", "*")
-    world.resource("home")
-    assert world.tick(at("6:00")) == []
-    assert world.firings() == [("05:00", MISSED, 0)]
+def test_outside_the_window_a_run_is_lost_and_said_to_be(sqlite_world: World) -> None:
+    sqlite_world.plan(replace(HOURLY, schedule_expression="cron(0 5 * * ? *)"))
+    sqlite_world.selection("all", "*")
+    sqlite_world.resource("home")
+    assert sqlite_world.tick(at("6:00")) == []
+    assert sqlite_world.firings() == [("05:00", MISSED, 0)]
 
 
-def test_of_overlapping_rules_the_one_that_keeps_longer_runs(world: World) -> None:
+def test_of_overlapping_rules_the_one_that_keeps_longer_runs(sqlite_world: World) -> None:
     daily = replace(HOURLY, name="daily", schedule_expression="cron(0 5 * * ? *)")
-    world.plan(kept(HOURLY, 1), kept(daily, 35))
-    world.selection("all", "*")
-    world.resource("home")
-    world.tick(at("4:00"))
-    assert world.tick(at("5:00")) == ["home"]
-    assert world.tick(at("6:00")) == ["home"]
-    assert [row for row in world.firings() if row[0] == "05:00"] == [
+    sqlite_world.plan(kept(HOURLY, 1), kept(daily, 35))
+    sqlite_world.selection("all", "*")
+    sqlite_world.resource("home")
+    sqlite_world.tick(at("4:00"))
+    assert sqlite_world.tick(at("5:00")) == ["home"]
+    assert sqlite_world.tick(at("6:00")) == ["home"]
+    assert [row for row in sqlite_world.firings() if row[0] == "05:00"] == [
         ("05:00", FIRED, 1),
         ("05:00", OVERRIDDEN, 0),
     ]
 
 
-def test_a_missing_vault_fails_the_job_in_awss_words(world: World) -> None:
-    world.plan(replace(HOURLY, vault_name="gone"))
-    world.selection("all", "*")
-    world.resource("home")
-    with world.catalog.begin() as tx:
+def test_a_missing_vault_fails_the_job_in_awss_words(sqlite_world: World) -> None:
+    sqlite_world.plan(replace(HOURLY, vault_name="gone"))
+    sqlite_world.selection("all", "*")
+    sqlite_world.resource("home")
+    with sqlite_world.catalog.begin() as tx:
         (job,) = tick(tx, at("1:00"))
     arn = f"arn:aws:backup:{SITE}:{ACCOUNT}:backup-vault:gone"
     assert job.status_message == f"Backup job failed because backup vault {arn} does not exist."
     assert (job.state, job.completed_at) == ("FAILED", at("1:00"))
 
 
-def test_deleted_plans_never_fire(world: World) -> None:
-    plan = world.plan(HOURLY)
-    world.selection("all", "*")
-    world.resource("home")
-    with world.catalog.begin() as tx:
+def test_deleted_plans_never_fire(sqlite_world: World) -> None:
+    plan = sqlite_world.plan(HOURLY)
+    sqlite_world.selection("all", "*")
+    sqlite_world.resource("home")
+    with sqlite_world.catalog.begin() as tx:
         plans.mark_deleted(tx, plan.id, now=at("0:30"))
-    assert world.tick(at("1:00")) == []
+    assert sqlite_world.tick(at("1:00")) == []
 
 
 def test_an_updated_plan_loses_no_due_time_and_fires_none_twice(world: World) -> None:
@@ -171,10 +171,10 @@ def test_an_updated_plan_loses_no_due_time_and_fires_none_twice(world: World) ->
     assert world.tick(at("2:02")) == []
 
 
-def test_the_plan_shows_when_it_last_ran(world: World) -> None:
-    world.plan(HOURLY)
-    world.tick(at("1:00"))
-    with world.catalog.read() as tx:
+def test_the_plan_shows_when_it_last_ran(sqlite_world: World) -> None:
+    sqlite_world.plan(HOURLY)
+    sqlite_world.tick(at("1:00"))
+    with sqlite_world.catalog.read() as tx:
         assert plans.active(tx)[0].last_execution_at == at("1:00")
 
 

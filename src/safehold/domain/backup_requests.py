@@ -71,6 +71,16 @@ class BackupRequest:
         plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
         return plain
 
+    def unmet(self) -> str | None:
+        """What was asked for and this release does not do, as a message for the job; None when nothing."""
+        told = (
+            ("a snapshot was made, since no source is backed up continuously yet", self.is_continuous),
+            ("no copies were made, since there are no copy jobs yet", bool(self.copies)),
+            ("no search index was made, since there is no search yet", self.index),
+            ("the air-gapped vault was left out, since there are none yet", bool(self.air_gapped_vault_arn)),
+        )
+        return "; ".join(text for text, is_asked in told if is_asked) or None
+
     @staticmethod
     def from_json(request: Mapping[str, Any]) -> BackupRequest:
         """The request of a job row; members that this version does not know are left out."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -56,6 +56,17 @@ def insert_if_new(tx: Tx, job: Job) -> bool:
     if is_new:
         announce(tx)
     return is_new
+
+
+def insert_all_new(tx: Tx, wanted: Sequence[Job]) -> list[Job]:
+    """Store jobs that a plan started; answers those that are new, as `insert_if_new` tells of one."""
+    if not wanted:
+        return []
+    query = dialect.insert_into(tx, t).on_conflict_do_nothing().returning(t.c.id)
+    new_ids = set(tx.execute(query, [_values(job) for job in wanted]).scalars())
+    if new_ids:
+        announce(tx)
+    return [job for job in wanted if job.id in new_ids]
 
 
 def announce(tx: Tx) -> None:

@@ -9,18 +9,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from safehold.core import log
 from safehold.core.clock import Clock
+from safehold.domain.plans import PlanVersion
 from safehold.domain.runs import next_due
 from safehold.records import plans
 from safehold.records.engine import Catalog
-from safehold.scheduler.tick import tick
+from safehold.scheduler.tick import Seen, tick
 
 _log = log.get(__name__)
 
 POLL_SECONDS = 1.0
+RETRY_AFTER = timedelta(seconds=10)
 
 
 def run(catalog: Catalog, clock: Clock, stop: threading.Event, *, poll_seconds: float = POLL_SECONDS) -> None:
@@ -73,15 +75,27 @@ class Agenda:
         return known.due_at is not None and known.due_at <= now
 
     def _tick(self, plan_ids: set[str], now: datetime) -> None:
+        """Each plan in a transaction of its own, so that others may write in between."""
+        with self.catalog.read() as tx:
+            due = plans.active(tx, plan_ids)
+        seen = Seen()
+        for plan in due:
+            try:
+                made = self._tick_one(plan, now, seen)
+            except Exception:
+                # One plan's failure must not keep the others from their due times.
+                _log.exception("a plan failed and is tried again", extra={"plan_id": plan.id})
+                self._next[plan.id] = _Next(plan.version_id, now + RETRY_AFTER)
+                continue
+            if made:
+                _log.info("jobs made", extra={"plan_id": plan.id, "jobs": made})
+
+    def _tick_one(self, plan: PlanVersion, now: datetime, seen: Seen) -> int:
         with self.catalog.begin() as tx:
-            made = tick(tx, now, plan_ids=plan_ids)
-            ticked = plans.active(tx, plan_ids)
-        for plan in ticked:
-            self._next[plan.id] = _Next(plan.version_id, next_due(plan.document.rules, now))
-        for job in made:
-            _log.info(
-                "job made", extra={"job_id": job.id, "plan_id": job.plan_id, "resource": job.resource_arn}
-            )
+            made = tick(tx, now, plan_ids={plan.id}, seen=seen)
+        # If the plan was changed in between, its version differs and it is looked at again.
+        self._next[plan.id] = _Next(plan.version_id, next_due(plan.document.rules, now))
+        return len(made)
 
     def _forget(self, versions: Mapping[str, str]) -> None:
         for plan_id in self._next.keys() - versions.keys():

@@ -7,7 +7,7 @@ schedulers insert it, and the jobs are made in that one's transaction.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from safehold.core.ids import new_upper_id
@@ -24,11 +24,30 @@ from safehold.records import firings, jobs, plans, resources, selections, settin
 from safehold.records.tx import Tx
 
 
+@dataclass(slots=True)
+class Seen:
+    """What there is to choose from, by account and site, looked up once for a round of ticks.
+
+    A resource or tag that comes while the round lasts is seen by the next run; on a large installation that
+    spares a scan of everything for each plan.
+    """
+
+    _found: dict[tuple[str, str], tuple[list[Candidate], set[str]]] = field(default_factory=dict)
+
+    def look(self, tx: Tx, plan: PlanVersion) -> tuple[list[Candidate], set[str]]:
+        """Resources of the plan's account and site, and the types that are opted out there."""
+        where = (plan.account_id, plan.site)
+        if where not in self._found:
+            self._found[where] = (_candidates(tx, *where), settings.opted_out(tx, *where))
+        return self._found[where]
+
+
 def tick(
     tx: Tx,
     now: datetime,
     *,
     plan_ids: Collection[str] | None = None,
+    seen: Seen | None = None,
     new_id: Callable[[], str] = new_upper_id,
 ) -> list[Job]:
     """Every rule of these plans (None: of all that are active) has done what is due; answers the jobs made.
@@ -37,9 +56,19 @@ def tick(
     window; the others are written down as missed. Ticking again at the same or an earlier time makes nothing.
     """
     made: list[Job] = []
+    seen = seen or Seen()
     for plan in plans.active(tx, plan_ids):
-        made += _PlanTick(tx, plan, now, new_id).run()
+        made += _PlanTick(tx, plan, now, seen, new_id).run()
     return made
+
+
+def _candidates(tx: Tx, account_id: str, site: str) -> list[Candidate]:
+    present = resources.present(tx, account_id=account_id, site=site)
+    tags_by_arn = tags.of_many(tx, [resource.arn for resource in present])
+    return [
+        Candidate(resource.arn, resource.resource_type, resource.name, tags_by_arn[resource.arn])
+        for resource in present
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +78,7 @@ class _PlanTick:
     tx: Tx
     plan: PlanVersion
     now: datetime
+    seen: Seen
     new_id: Callable[[], str]
 
     def run(self) -> list[Job]:
@@ -76,22 +106,18 @@ class _PlanTick:
         chosen = self._chosen()
         made: list[Job] = []
         for rule, firing in mine:
-            new = [job for job in self._jobs(rule, firing, chosen) if jobs.insert_if_new(self.tx, job)]
+            new = jobs.insert_all_new(self.tx, list(self._jobs(rule, firing, chosen)))
             firings.set_job_count(self.tx, firing, len(new))
             made += new
         plans.mark_executed(self.tx, self.plan.id, now=self.now)
         return made
 
     def _chosen(self) -> list[tuple[Selection, Candidate]]:
-        where = {"account_id": self.plan.account_id, "site": self.plan.site}
-        present = resources.present(self.tx, **where)
-        tags_by_arn = tags.of_many(self.tx, [resource.arn for resource in present])
-        candidates = [
-            Candidate(resource.arn, resource.resource_type, resource.name, tags_by_arn[resource.arn])
-            for resource in present
-        ]
-        opted_out = settings.opted_out(self.tx, **where)
-        return choose(selections.of_plan(self.tx, self.plan.id), candidates, opted_out=opted_out)
+        mine = selections.of_plan(self.tx, self.plan.id)
+        if not mine:
+            return []
+        candidates, opted_out = self.seen.look(self.tx, self.plan)
+        return choose(mine, candidates, opted_out=opted_out)
 
     def _jobs(
         self, rule: Rule, firing: Firing, chosen: Sequence[tuple[Selection, Candidate]]
@@ -121,7 +147,10 @@ class _PlanTick:
 
 def _without_vault(job: Job, now: datetime) -> Job:
     message = missing_vault(str(job.vault_arn))
-    return replace(job, state=JobState.FAILED, status_message=message, completed_at=now)
+    category = "VaultNotFound"
+    return replace(
+        job, state=JobState.FAILED, status_message=message, message_category=category, completed_at=now
+    )
 
 
 def _request(plan: PlanVersion, rule: Rule, resource_type: str) -> BackupRequest:

@@ -195,6 +195,9 @@ def _outcome(plan: _Plan, record: PointRecord, troubles: Troubles) -> Outcome:
     if record.stats.surprises:
         told = f"{record.stats.surprises} files had changed although their times say otherwise"
         message = f"{message}. {told}" if message else told
+    unmet = plan.request.unmet()
+    if unmet is not None:
+        message = f"{message}. {unmet}" if message else unmet
     row = {
         "vault_id": plan.vault.id,
         "tags": json.loads(record.facts["tags"]),
