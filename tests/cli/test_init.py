@@ -1,0 +1,90 @@
+"""`init` makes an installation once, and says what went wrong in two lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from safehold.core.config import DataFolder
+from tests.cli.conftest import Run
+
+
+def test_a_new_installation_has_a_key_a_vault_and_a_role(tmp_path: Path, run: Run) -> None:
+    data = tmp_path / "new/data"
+    made = run("init", "--data", data, "--region", "here-1", "--port", 9999, "--json")
+    assert made.code == 0
+    assert {"account_id", "region", "access_key_id", "secret_access_key"} <= set(made.json)
+    assert (made.json["region"], made.json["endpoint_url"]) == ("here-1", "http://127.0.0.1:9999")
+    settings = DataFolder(data).settings()
+    assert (settings.region, settings.port) == ("here-1", 9999)
+    assert settings.account_id == made.json["account_id"]
+    assert data.stat().st_mode & 0o777 == 0o700
+    assert (data / "root.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_secret_stands_in_no_file(tmp_path: Path, run: Run) -> None:
+    made = run("init", "--data", tmp_path, "--json").json
+    assert all(
+        made["secret_access_key"].encode() not in path.read_bytes()
+        for path in tmp_path.rglob("*")
+        if path.is_file()
+    )
+
+
+def test_a_second_init_changes_nothing(data: Path, run: Run) -> None:
+    before = {path: path.read_bytes() for path in data.iterdir() if path.is_file()}
+    again = run("init")
+    assert again.code == 2
+    assert again.err.startswith(f"error: {data} holds an installation already\nhint: ")
+    assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.parametrize(
+    "words", [["status"], ["jobs"], ["serve"], ["source", "list"], ["work"], ["schedule"], ["verify"]]
+)
+def test_without_an_installation_every_command_says_so(tmp_path: Path, run: Run, words: list[str]) -> None:
+    answer = run(*words, "--data", tmp_path / "none")
+    assert answer.code == 2
+    assert "no installation in" in answer.err
+    assert "hint: Run `safehold init" in answer.err
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_wrong_root_key_is_told_at_once(data: Path, run: Run) -> None:
+    (data / "root.key").write_text("00" * 32 + "\n")
+    for words in (["status"], ["serve"], ["points"]):
+        answer = run(*words)
+        assert answer.code == 2
+        assert "root key" in answer.err
+        assert "Traceback" not in answer.err
+
+
+def test_a_lost_root_key_is_told_at_once(data: Path, run: Run) -> None:
+    (data / "root.key").unlink()
+    answer = run("status")
+    assert answer.code == 2
+    assert answer.err.startswith("error: cannot read the root key")
+
+
+def test_a_place_that_cannot_be_made_is_told(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "file").write_text("")
+    answer = run("init", "--data", tmp_path / "file/data")
+    assert answer.code == 2
+    assert answer.err.startswith("error: cannot make")
+
+
+def test_wrong_use_ends_with_two(data: Path, run: Run) -> None:
+    assert run("nonsense").code == 2
+    assert run("restore").code == 2
+    assert run("tag").code == 2
+
+
+def test_a_fault_of_ours_is_one_line_and_a_trace_when_asked_for(
+    data: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("safehold.cli.summary.summary", lambda installation: 1 / 0)
+    answer = run("status")
+    assert answer.code == 1
+    assert answer.err.startswith("error: ZeroDivisionError")
+    assert "SAFEHOLD_TRACE" in answer.err
