@@ -1,0 +1,138 @@
+"""The format's documents say what the code does: every number and word that matters, held side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from safehold.connectors.files import facts as files_facts
+from safehold.domain.items import Item, ItemKind
+from safehold.store import (
+    chunking,
+    contents,
+    frames,
+    index,
+    keys,
+    objects,
+    packing,
+    points,
+    sealing,
+    session,
+    trees,
+)
+
+FORMATS = Path(__file__).parents[2] / "docs/formats"
+MIB = 1 << 20
+KIB = 1 << 10
+
+KIND_WORDS = ", ".join(
+    f"{kind.value} {word}"
+    for kind, word in zip(
+        ItemKind,
+        [
+            "file",
+            "directory",
+            "symbolic link",
+            "hard link",
+            "fifo",
+            "socket",
+            "character device",
+            "block device",
+            "stream",
+            "volume",
+        ],
+        strict=True,
+    )
+)
+
+SAID = {
+    "objects.md": [
+        f"magic `{sealing.MAGIC.decode()}`, format version (2 bytes) {sealing.VERSION}",
+        f"`{sealing.HEADER.format}`",
+        f"header                {sealing.HEADER_BYTES} bytes",
+        f"salt ({sealing.SALT_BYTES} bytes)",
+        f"tag of {sealing.TAG_BYTES} bytes",
+        "`safehold/1/<type>` as info",
+        f"the directory is `{sealing.DIRECTORY_NUMBER:#X}`".replace("0X", "0x"),
+        f"the footer\n  `{sealing.FOOTER_NUMBER:#X}`".replace("0X", "0x"),
+        f"never more than `{sealing.MAX_FRAMES:#X}` frames".replace("0X", "0x"),
+        f"footer                {objects.FOOTER_BYTES} bytes",
+        f"The footer's plaintext is `{objects.FOOTER.format}`",
+        f"last {objects.TAIL_BYTES // KIB} KiB",
+        f"`[version, frames]`, version {objects.DIRECTORY_VERSION}",
+        f"{objects.FrameKind.DATA} data, {objects.FrameKind.PAGES} pages, {objects.FrameKind.RECORD} record",
+        f"`{frames.RAW[0]}` for raw or `{frames.ZSTD[0]}` for one Zstandard",
+        f"saves at least {100 - round(100 * frames.WORTH)} %",
+        f"{frames.MAX_FRAME_BYTES // MIB} MiB of plaintext",
+        f"up to {packing.FRAME_BYTES // MIB} MiB and {packing.FRAME_CHUNKS} chunks",
+        f"(pages: {packing.PAGE_FRAME_BYTES // KIB} KiB)",
+        f"a chunk of {packing.ALONE_BYTES // KIB} KiB or more",
+        f"about {packing.PACK_BYTES // MIB} MiB of sealed frames, or {packing.PACK_CHUNKS} chunks",
+        *(f"| `{kind.folder}<" for kind in sealing.ObjectType),
+        *(f"| {kind.value} |" for kind in sealing.ObjectType),
+        *(f"| {name} |" for name in objects.FrameNote.__struct_fields__),
+    ],
+    "keys.md": [
+        f"| version | {keys.FORMAT_VERSION} |",
+        f"`{keys.KeyFile.name}`",
+        "`wrap vault keys`",
+        f"nonce ({keys.NONCE_BYTES} bytes)",
+        "`safehold/vault-keys/` + the vault id",
+        *(f"| {name} |" for name in keys.VaultKeys.__struct_fields__),
+        *(f"| {name} |" for name in keys.KeyObject.__dataclass_fields__),
+    ],
+    "chunks-and-trees.md": [
+        f"up to {chunking.SMALL_BYTES // MIB} MiB as one chunk",
+        f"chunks of {chunking.MIN_BYTES // KIB} KiB to {chunking.MAX_BYTES // MIB} MiB, about\n",
+        f"\n{chunking.AVERAGE_BYTES // MIB} MiB on average",
+        f"records of {contents.RECORD.size} bytes, `{contents.RECORD.format}`",
+        f"up to {contents.INLINE_RECORDS} records",
+        f"up to {contents.PAGE_RECORDS} records",
+        f"least {contents.PAGE_MIN_RECORDS})",
+        f"divisible by {contents.BOUNDARY},",
+        f"at most {trees.PAGE_MIN_BYTES // KIB} KiB is one leaf",
+        f"divisible by {trees.BOUNDARY};",
+        f"{trees.PAGE_MAX_BYTES // KIB} KiB",
+        f"level 1 to {trees.MAX_LEVEL}",
+        KIND_WORDS,
+        *(f"| {name} |" for name in Item.__struct_fields__),
+    ],
+    "points.md": [
+        f"adds less than {session.COMBINED_BYTES // MIB} MiB",
+        f"| version | {points.RECORD_VERSION} |",
+        *(name for name in points.PointRecord.__struct_fields__),
+        *(f"`{name}`" for name in points.PointStats.__struct_fields__),
+        *(f"| {name} |" for name in points.Amendment.__struct_fields__),
+    ],
+    "index.md": [
+        f"`{index.PLACE.format}`",
+        f"places ({index.PLACE.size} bytes each)",
+        f"{index.ENTRY_BYTES} bytes an entry",
+        f"up to {index.BLOCK_ENTRIES} entries",
+        *(f"| {name} |" for name in index.FragmentHead.__struct_fields__),
+        f"first {sealing.HEADER_BYTES} bytes",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("page", "said"), [(page, said) for page, lines in SAID.items() for said in lines])
+def test_a_document_says_what_the_code_does(page: str, said: str) -> None:
+    assert said in (FORMATS / page).read_text()
+
+
+def test_the_facts_of_files_are_all_described() -> None:
+    described = (FORMATS / "chunks-and-trees.md").read_text()
+    named = [line.split()[:2] for line in (files_facts.__doc__ or "").splitlines() if line.startswith("    ")]
+    keys_named = {word for words in named for word in words if len(word) == 1 or word == "link_to"}
+    assert keys_named >= set("mugtcinsrxld") | {"link_to"}
+    assert [key for key in sorted(keys_named) if f"`{key}`" not in described] == []
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [objects.Directory, objects.FrameNote, points.PointRecord, points.Amendment, index.FragmentHead, Item],
+)
+def test_readers_ignore_what_a_later_writer_adds(kind: type[msgspec.Struct]) -> None:
+    assert not kind.__struct_config__.forbid_unknown_fields
