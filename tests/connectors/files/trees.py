@@ -48,15 +48,15 @@ def _files(root: Path) -> None:
     (root / "secret").write_bytes(b"nobody may read it")
     (root / "secret").chmod(0)
     with open(root / "sparse", "wb") as file:
-        file.truncate(40 << 20)
-        file.seek(17 << 20)
+        file.truncate(12 << 20)
+        file.seek(5 << 20)
         file.write(b"island")
     with open(root / "sparse-small", "wb") as file:
         file.truncate(900_000)
         file.seek(500_000)
         file.write(b"island")
     with open(root / "only-hole", "wb") as file:
-        file.truncate(8 << 20)
+        file.truncate(3 << 20)
 
 
 def _links(root: Path) -> None:

@@ -78,17 +78,10 @@ class FilesRestore:
         if _LEADS_AWAY.search(path):
             self._skip(path, _REFUSED)
             return DiscardingWriter()
-        directory, _, name = path.rpartition(b"/")
+        temporary = self._temporary(path.rpartition(b"/")[2])
         try:
-            # Its own descriptor: the writer may outlive this thread's hold on the folder.
-            folder = os.dup(self._folders.descriptor(directory))
+            writer = FileWriter(self._folders, path, temporary, item, self._facts, self._skip)
         except OSError as error:
-            self._skip(path, why_not_restored(error))
-            return DiscardingWriter()
-        try:
-            writer = FileWriter(folder, name, self._temporary(name), path, item, self._facts, self._skip)
-        except OSError as error:
-            os.close(folder)
             self._skip(path, why_not_restored(error))
             return DiscardingWriter()
         with self._lock:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+from collections.abc import Iterator
 
 from safehold.connectors.contract import Skip
+from safehold.connectors.files.folders import Folders
 from safehold.connectors.files.putting import FactsWriter
 from safehold.connectors.files.trouble import why_not_restored
 from safehold.domain.items import Item
@@ -51,78 +54,80 @@ def _write_at(descriptor: int, offset: int, data: bytes | memoryview) -> None:
 
 
 class FileWriter:
-    """Implements connectors.contract.Writer. Takes over the descriptor `folder`."""
+    """Implements connectors.contract.Writer. Holds nothing open: thousands of files may be in the making."""
 
     def __init__(
-        self,
-        folder: int,
-        name: bytes,
-        temporary: bytes,
-        path: bytes,
-        item: Item,
-        facts: FactsWriter,
-        skip: Skip,
+        self, folders: Folders, path: bytes, temporary: bytes, item: Item, facts: FactsWriter, skip: Skip
     ) -> None:
-        """Raises OSError; `folder` is then still the caller's."""
-        self._name = name
-        self._temporary = temporary
+        """An empty file of the item's size is there under its temporary name. Raises OSError."""
+        self.is_closed = False
+        self._folders = folders
         self._path = path
+        self._directory, _, self._name = path.rpartition(b"/")
+        self._temporary = temporary
         self._item = item
         self._facts = facts
         self._skip = skip
+        folder = folders.descriptor(self._directory)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary, dir_fd=folder)
-        self._descriptor = open_new(folder, temporary)
-        self._folder = folder
+        descriptor = open_new(folder, temporary)
         try:
-            os.ftruncate(self._descriptor, item.size_bytes)
+            self._made = os.fstat(descriptor)
+            os.ftruncate(descriptor, item.size_bytes)
         except OSError:
-            os.close(self._descriptor)
             os.unlink(temporary, dir_fd=folder)
             raise
-
-    @property
-    def is_closed(self) -> bool:
-        return self._descriptor < 0
+        finally:
+            os.close(descriptor)
 
     def write_at(self, offset: int, data: bytes | memoryview) -> None:
         """Raises RestoreError when the target fails; the file is then gone."""
-        if self._descriptor < 0:
+        if self.is_closed:
             return
         try:
-            if "s" in self._item.facts:
-                write_data(self._descriptor, offset, data)
-            else:
-                _write_at(self._descriptor, offset, data)
+            with self._open() as descriptor:
+                if "s" in self._item.facts:
+                    write_data(descriptor, offset, data)
+                else:
+                    _write_at(descriptor, offset, data)
         except OSError as error:
             self._fail(error)
 
     def finish(self) -> None:
-        if self._descriptor < 0:
+        if self.is_closed:
             return
         try:
-            self._facts.put_on(self._descriptor, self._path, self._item.facts)
-            os.rename(self._temporary, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+            with self._open() as descriptor:
+                self._facts.put_on(descriptor, self._path, self._item.facts)
+            folder = self._folders.descriptor(self._directory)
+            os.rename(self._temporary, self._name, src_dir_fd=folder, dst_dir_fd=folder)
         except OSError as error:
             self._fail(error)
-            return
-        self._close()
+        self.is_closed = True
 
     def abandon(self) -> None:
-        if self._descriptor < 0:
+        if self.is_closed:
             return
+        self.is_closed = True
         with contextlib.suppress(OSError):
-            os.unlink(self._temporary, dir_fd=self._folder)
-        self._close()
+            os.unlink(self._temporary, dir_fd=self._folders.descriptor(self._directory))
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[int]:
+        folder = self._folders.descriptor(self._directory)
+        descriptor = os.open(self._temporary, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            if not os.path.samestat(os.fstat(descriptor), self._made):
+                # RACE: somebody put another file in its place, perhaps a hard link to one elsewhere.
+                raise OSError(errno.EPERM, "replaced by somebody else while it was restored")
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
     def _fail(self, error: OSError) -> None:
         self.abandon()
         self._skip(self._path, why_not_restored(error))
-
-    def _close(self) -> None:
-        os.close(self._descriptor)
-        os.close(self._folder)
-        self._descriptor = -1
 
 
 class DiscardingWriter:

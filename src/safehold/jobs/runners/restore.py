@@ -54,6 +54,8 @@ class RestoreRunner:
         troubles = Troubles()
         advance = ByteCount(context, record.stats.total_bytes if not request.items else None)
         with connector.restore(source, wanted, skip=troubles.add) as target:
+            if not wanted.items:
+                target.make(b"", record.root)
             counts = store.restore(record, target, paths=wanted.items, advance=advance, skip=troubles.add)
             context.check()
             created_arn = target.finish()
