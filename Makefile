@@ -21,7 +21,7 @@ export PYTHON KEEP
 
 demo:
 	@tools/setup run
-	@.venv/bin/python tools/demo.py
+	@.venv/bin/python -m tools.demo
 
 run:
 	@tools/setup run
