@@ -171,6 +171,15 @@ def test_a_lost_folder_comes_back(house: House) -> None:
     assert contents(restored(house)) == before
 
 
+def test_the_folder_itself_gets_its_mode_and_time_back(house: House) -> None:
+    fill(house.tree)
+    house.tree.chmod(0o751)
+    os.utime(house.tree, ns=(7, 7_000_000_007))
+    house.restore(house.back_up())
+    was, now = house.tree.stat(), restored(house).stat()
+    assert (now.st_mode, now.st_mtime_ns) == (was.st_mode, was.st_mtime_ns)
+
+
 def test_the_point_stands_in_the_catalog_with_what_was_asked(house: House) -> None:
     fill(house.tree)
     backup = house.back_up(BackupRequest(recovery_point_tags={"team": "red", "why": "test"}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from rich import box
 from rich.console import Console
@@ -12,7 +13,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 PLAIN_WIDTH = 100
-Show = Callable[[float, str], None]  # percent done, and what is going on
+
+
+class Show(Protocol):
+    """Says how far a step is: percent done, what is going on, and how far in words."""
+
+    def __call__(self, percent: float, what: str, far: str = "") -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +54,14 @@ class Screen:
     @contextmanager
     def _bar(self, title: str) -> Iterator[Show]:
         note = TextColumn("{task.fields[note]}")
-        columns = (TextColumn("{task.description:27}"), BarColumn(), TaskProgressColumn())
+        columns = (TextColumn("{task.description:24}"), BarColumn(), TaskProgressColumn())
         with Progress(*columns, TimeElapsedColumn(), note, console=self._console) as progress:
             task = progress.add_task(title, total=100.0, note="")
-            yield lambda percent, what: progress.update(task, completed=percent, note=what)
+
+            def show(percent: float, what: str, far: str = "") -> None:
+                progress.update(task, completed=percent, note=f"{what} {far}")
+
+            yield show
 
     def table(self, rows: Sequence[Row]) -> None:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -71,11 +81,11 @@ class _Lines:
         self._say = say
         self._said: tuple[str, int] | None = None
 
-    def show(self, percent: float, what: str) -> None:
+    def show(self, percent: float, what: str, far: str = "") -> None:
         now = (what, int(percent) // 25)
         if now != self._said:
             self._said = now
-            self._say(f"{self._title:27} {percent:5.1f} %  {what}")
+            self._say(f"{self._title:24} {percent:5.1f} %  {what} {far}".rstrip())
 
 
 def _numbers(row: Row) -> list[str]:

@@ -133,8 +133,8 @@ class Story:
         self._count(f"restore of the {name} point", expected, job, "CreationDate", None)
         told = differences(expected, snapshot(self.restored / name))
         self.differing += [f"{name} point: {sentence}" for sentence in told]
-        files, alike = _file_count(expected), "differs" if told else "is as it was, content and metadata"
-        self.screen.say(f"Compared {files:,} files of the {name} point with what was there: {alike}.")
+        found = f"{len(told)} differences" if told else "no difference in content or metadata"
+        self.screen.say(f"Compared {_file_count(expected):,} files with what was there: {found}.")
 
     def _restore_one_file(self, point_arn: str, expected: Picture) -> None:
         metadata = {
@@ -172,7 +172,7 @@ class Story:
             while True:
                 job = ask()
                 state = job.get("State") or job["Status"]
-                show(float(job.get("PercentDone", 0)), state)
+                show(float(job.get("PercentDone", 0)), state, _done(job))
                 if state in ENDED:
                     break
                 self.service.check_running()
@@ -189,6 +189,12 @@ class Story:
 
 def _file_count(picture: Picture) -> int:
     return sum(not stat.S_ISDIR(entry.kind) for entry in picture.values())
+
+
+def _done(job: Any) -> str:
+    """How many bytes; a first backup does not know how many there will be."""
+    counted = job.get("BytesTransferred") if job.get("State") == "RUNNING" else job.get("BackupSizeInBytes")
+    return f"{counted:,} bytes" if counted else ""
 
 
 def _alone(entry: Entry) -> Entry:

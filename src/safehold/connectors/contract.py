@@ -102,7 +102,10 @@ class Restore(Protocol):
     """A resource being put back. Parents come before what is in them."""
 
     def make(self, path: bytes, item: Item) -> None:
-        """An item without bytes of its own: directory, link, fifo, device. Directory facts come last."""
+        """An item without bytes of its own: directory, link, fifo, device. Directory facts come last.
+
+        The root's own item comes first, at path b"", when everything is restored.
+        """
 
     def write_whole(self, path: bytes, item: Item, data: bytes | memoryview) -> None:
         """A small item with all its bytes, facts put on. Different items may come from several threads."""
