@@ -37,9 +37,9 @@ class Protection:
 def protect(installation: Installation, wanted: Protection) -> dict[str, Any]:
     """The folder is backed up daily from now on. Raises SourceError, ConfigError, RequestError."""
     schedule = _schedule(wanted.at)
+    is_new_vault = _make_vault(installation, wanted.vault)
     source, is_new_source = _source(installation, wanted)
     arn = _resource_arn(installation, source)
-    is_new_vault = _make_vault(installation, wanted.vault)
     plan_id, is_new_plan = _plan(installation, wanted, schedule)
     is_new_selection = _select(installation, plan_id, source.name, arn)
     steps = {
