@@ -58,7 +58,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template: Path) -> Path:
-    """A data folder with an installation; commands use it without being told. Its vaults are nowhere."""
+    """A data folder with an installation; commands use it without being told."""
     monkeypatch.setenv("SAFEHOLD_DATA", str(tmp_path / "data"))
     shutil.copytree(template, tmp_path / "data")
     return tmp_path / "data"

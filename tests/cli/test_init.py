@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from safehold import __version__
+from safehold.cli.installation import opened
 from safehold.core.config import DataFolder
+from safehold.core.errors import DataFolderLocked
+from safehold.records import sites
 from tests.cli.conftest import Run
 
 
@@ -88,3 +92,24 @@ def test_a_fault_of_ours_is_one_line_and_a_trace_when_asked_for(
     assert answer.code == 1
     assert answer.err.startswith("error: ZeroDivisionError")
     assert "SAFEHOLD_TRACE" in answer.err
+
+
+def test_a_data_folder_that_is_moved_takes_its_vaults_along(data: Path, run: Run) -> None:
+    moved = data.with_name("moved")
+    data.rename(moved)
+    with opened(moved) as installation, installation.catalog.read() as tx:
+        assert sites.storage_url(tx, installation.site) == f"file://{moved}/vaults"
+
+
+def test_a_version_is_told(run: Run) -> None:
+    assert run("--version").out == f"safehold {__version__}\n"
+
+
+def test_looking_whether_it_runs_keeps_no_serve_out(data: Path) -> None:
+    folder = DataFolder(data)
+    assert not folder.is_locked()
+    with folder.locked():
+        assert folder.is_locked()
+        with pytest.raises(DataFolderLocked), folder.locked():
+            pass
+    assert not folder.is_locked()

@@ -19,6 +19,7 @@ from botocore.client import BaseClient
 
 from tests.cli.conftest import Run
 from tests.cli.test_children import SRC, is_alive, soon
+from tests.fixtures.catalog import BOTH
 
 pytestmark = pytest.mark.slow
 
@@ -61,10 +62,27 @@ class Service:
 
 
 @pytest.fixture
-def installation(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def databases(request: pytest.FixtureRequest) -> list[str]:
+    """Options of `init`: its databases are files in the data folder, unless a test says otherwise."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return []
+    catalog = request.getfixturevalue("postgres_url").replace("+psycopg", "")
+    server = request.getfixturevalue("postgres")
+    return [
+        "--catalog-url",
+        catalog,
+        "--jobs-url",
+        server.create(f"jobs_{os.getpid()}").replace("+psycopg", ""),
+    ]
+
+
+@pytest.fixture
+def installation(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, databases: list[str]
+) -> dict[str, Any]:
     """What `init --json` says of a new one."""
     monkeypatch.setenv("SAFEHOLD_DATA", str(tmp_path / "data"))
-    made: dict[str, Any] = run("init", "--json").json
+    made: dict[str, Any] = run("init", "--json", *databases).json
     return made
 
 
@@ -102,6 +120,7 @@ def back_up(client: BaseClient, installation: dict[str, Any], arn: str) -> str:
     return str(started["RecoveryPointArn"])
 
 
+@pytest.mark.parametrize("databases", BOTH, indirect=True)
 def test_a_folder_is_backed_up_lost_and_restored(
     client: BaseClient, installation: dict[str, Any], tree: Path, run: Run
 ) -> None:

@@ -17,7 +17,7 @@ from safehold.core.filesystems import check_is_local
 from safehold.core.secrets import RootKey, read_root_key
 from safehold.domain import arns
 from safehold.domain.roles import DEFAULT_ROLE_NAME, DEFAULT_ROLE_PATH
-from safehold.records import installation, schema
+from safehold.records import installation, schema, sites
 from safehold.records.engine import Catalog
 
 
@@ -62,6 +62,7 @@ def opened(data: Path) -> Iterator[Installation]:
     try:
         schema.upgrade(catalog)
         installation.check_root_key(catalog, root_key)
+        _follow_move(catalog, folder.storage_url(settings))
         yield Installation(
             folder, settings, root_key, catalog, _account(catalog, settings), settings.region, SystemClock()
         )
@@ -73,6 +74,15 @@ def check_place(folder: DataFolder, settings: Settings) -> None:
     """Raise NetworkFileSystem when databases would be files on one."""
     if not (settings.catalog_url and settings.jobs_url):
         check_is_local(folder.path)
+
+
+def _follow_move(catalog: Catalog, storage_url: str) -> None:
+    """A data folder that was moved or copied takes its vaults along."""
+    with catalog.read() as tx:
+        known = {sites.storage_url(tx, name) for name in sites.names(tx)}
+    if storage_url not in known:
+        with catalog.begin() as tx:
+            sites.follow_storage(tx, storage_url)
 
 
 def _account(catalog: Catalog, settings: Settings) -> str:

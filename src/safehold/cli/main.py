@@ -11,6 +11,7 @@ import sys
 
 import click
 
+from safehold import __version__
 from safehold.core.errors import ConfigError, SafeholdError
 
 COMMANDS = {  # name: module in this room that holds a command of that name
@@ -45,7 +46,7 @@ class Lazy(click.Group):
 
 
 @click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="safehold", message="safehold %(version)s")
+@click.version_option(__version__, message="safehold %(version)s")
 def safehold() -> None:
     """An open, self-hosted AWS Backup: encrypted backups of your files, and their API."""
 

@@ -22,7 +22,7 @@ from safehold.cli.listing import restore_job
 from safehold.cli.options import size_text
 from safehold.cli.summary import live_workers
 from safehold.core.errors import ResourceNotFound, RestoreError
-from safehold.domain.restore_requests import ITEMS_KEY
+from safehold.domain.restore_requests import ITEMS_KEY, value_of
 from safehold.records import recovery_points, resources, sources
 
 POLL_SECONDS = 0.5
@@ -62,7 +62,8 @@ def _metadata(installation: Installation, wanted: Wanted) -> dict[str, str]:
     if wanted.items:
         metadata[ITEMS_KEY] = json.dumps(wanted.items)
     if wanted.to is None:
-        return metadata or {"newFileSystem": "true"}
+        has_target = any(value_of(metadata, key) for key in ("targetPath", "newFileSystem"))
+        return metadata if has_target else metadata | {"newFileSystem": "true"}
     _allow(installation, wanted.point_arn, wanted.to)
     return metadata | {"targetPath": str(wanted.to)}
 

@@ -8,7 +8,6 @@ from typing import Any
 from safehold.cli.declaring import all_sources
 from safehold.cli.installation import Installation
 from safehold.cli.listing import job_rows, paged
-from safehold.core.errors import DataFolderLocked
 from safehold.records import nodes
 
 JOBS_SEEN = 1000
@@ -21,7 +20,7 @@ def summary(installation: Installation) -> dict[str, Any]:
     sources = all_sources(installation)
     vaults = list(paged(client, "ListBackupVaults", "BackupVaultList"))
     jobs = job_rows(client, limit=JOBS_SEEN)
-    is_running = _is_running(installation)
+    is_running = installation.folder.is_locked()
     return {
         "is_running": is_running,
         "endpoint": _endpoint(installation) if is_running else None,
@@ -49,14 +48,6 @@ def live_workers(installation: Installation) -> int:
         node.role == "worker" and node.reaped_at is None and (now - node.seen_at).total_seconds() < lease
         for node in known
     )
-
-
-def _is_running(installation: Installation) -> bool:
-    try:
-        with installation.folder.locked():
-            return False
-    except DataFolderLocked:
-        return True
 
 
 def _endpoint(installation: Installation) -> str | None:

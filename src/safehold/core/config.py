@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from safehold.core.errors import ConfigError, DataFolderLocked, DataFolderMissing
+
+LOCK_WAITS = (0, 0.05, 0.1, 0.2)  # seconds before each try
 
 
 def _option(sentence: str, default: object) -> object:
@@ -76,7 +79,9 @@ class DataFolder:
         self.settings_file.write_text("\n".join(lines), encoding="utf-8")
 
     def catalog_url(self, settings: Settings) -> str:
-        return settings.catalog_url or f"sqlite:///{self.catalog_file}"
+        # The URL as PostgreSQL itself writes it would have SQLAlchemy look for another driver.
+        url = settings.catalog_url.replace("postgresql://", "postgresql+psycopg://", 1)
+        return url or f"sqlite:///{self.catalog_file}"
 
     def jobs_url(self, settings: Settings) -> str:
         return settings.jobs_url or f"sqlite:///{self.jobs_file}"
@@ -89,13 +94,29 @@ class DataFolder:
         """Hold the data folder for one `serve`. Raises DataFolderLocked when another has it."""
         descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise DataFolderLocked(f"{self.path} is in use by another `safehold serve`") from error
+            # RACE: whoever only looks whether it is locked holds it for a moment
+            if not any(_take(descriptor, wait) for wait in LOCK_WAITS):
+                raise DataFolderLocked(f"{self.path} is in use by another `safehold serve`")
             yield
         finally:
             os.close(descriptor)
+
+    def is_locked(self) -> bool:
+        """Is there a `serve` on this data folder now?"""
+        descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            return not _take(descriptor, 0)
+        finally:
+            os.close(descriptor)
+
+
+def _take(descriptor: int, wait_seconds: float) -> bool:
+    time.sleep(wait_seconds)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _toml(value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from safehold.domain.vaults import check_site_name
 from safehold.records.dialect import insert_if_new
@@ -28,6 +28,15 @@ def ensure(tx: Tx, name: str, *, now: datetime) -> None:
     first = select(t.c.storage_url).order_by(t.c.created_at, t.c.name).limit(1)
     storage_url = tx.execute(first).scalar_one()
     insert_if_new(tx, t, {"name": name, "storage_url": storage_url, "created_at": now})
+
+
+def follow_storage(tx: Tx, url: str) -> bool:
+    """Sites that keep their vaults where the first one does keep them at `url` now; True if that is news."""
+    first = tx.execute(select(t.c.storage_url).order_by(t.c.created_at, t.c.name).limit(1)).scalar()
+    if first in (None, url):
+        return False
+    tx.execute(update(t).where(t.c.storage_url == first).values(storage_url=url))
+    return True
 
 
 def storage_url(tx: Tx, name: str) -> str | None:
