@@ -130,7 +130,7 @@ def worker(folder: Path, catalog: Catalog, jobs_url: str) -> None:
 
     settings = WorkerSettings(
         EngineSettings(jobs_url),
-        lease_seconds=4.0,
+        lease_seconds=6.0,
         lifelines=folder / "nodes" if catalog.is_sqlite else None,
     )
     process = Worker(settings, catalog, {JobKind.BACKUP: Runner(run, settle)}, SystemClock())

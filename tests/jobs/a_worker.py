@@ -25,11 +25,12 @@ PIECE_SECONDS = 0.05
 
 def run(context: JobContext) -> Outcome:
     pieces = round(context.job.request["seconds"] / PIECE_SECONDS)
-    for done in range(context.find_checkpoint("done") or 0, pieces):
+    first = context.find_checkpoint("done") or 0
+    for done in range(first, pieces):
         context.progress(done, pieces)
         time.sleep(PIECE_SECONDS)
         context.put_checkpoint("done", done + 1)
-    return Outcome(JobState.COMPLETED)
+    return Outcome(JobState.COMPLETED, facts={"went_on_at": first})
 
 
 def main(catalog_url: str, jobs_url: str, lease: str, lifelines: str = "") -> None:

@@ -12,7 +12,8 @@ from sqlalchemy import event
 from safehold.core.clock import FixedClock
 from safehold.core.errors import JobAborted, JobExpired
 from safehold.domain.job_states import JobEvent
-from safehold.jobs.context import Interrupted, JobContext
+from safehold.jobs.context import JobContext
+from safehold.jobs.patience import Interrupted
 from safehold.records import claims
 from safehold.records.engine import Catalog
 from tests.jobs.conftest import NOW, Shelf
@@ -30,7 +31,7 @@ def context(catalog: Catalog, clock: FixedClock, shelf: Shelf, stopping: threadi
         job = claims.take(tx, shelf.get(), worker_id="a", now=NOW)
         assert not isinstance(job, claims.Refusal)
         claims.move_fenced(tx, job, JobEvent.RUN)
-    return JobContext(job, catalog=catalog, clock=clock, stopping=stopping, lost=threading.Event())
+    return JobContext(job, catalog=catalog, clock=clock, stopping=stopping)
 
 
 def statements(catalog: Catalog) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from safehold.core.clock import FixedClock
 from safehold.jobs import lifeline
 from safehold.jobs.lifeline import Lifeline
 from safehold.jobs.nodes import Membership
+from safehold.jobs.patience import Interrupted
 from safehold.records import claims, nodes
 from safehold.records.engine import Catalog
 from safehold.records.nodes import Node
@@ -47,8 +49,10 @@ def test_a_node_silent_for_a_lease_is_reaped_and_its_job_is_free(
 ) -> None:
     watcher, silent = join("a"), join("b")
     take(catalog, shelf, "b")
-    assert watcher.reap(engine.as_engine()) == []
-    clock.at += timedelta(seconds=LEASE + 1)
+    for _ in range(4):
+        assert watcher.reap(engine.as_engine()) == []
+        clock.at += timedelta(seconds=LEASE / 3)
+    clock.at += timedelta(seconds=1)
     assert watcher.reap(engine.as_engine()) == ["b"]
     assert engine.handed_over == ["b"]
     assert shelf.get().worker_id is None
@@ -60,21 +64,40 @@ def test_a_node_that_beats_lives_however_seldom(
     join: Callable[..., Membership], clock: FixedClock, engine: NotingEngine
 ) -> None:
     watcher, slow = join("a"), join("b")
-    for _ in range(5):
+    for look in range(20):
         assert watcher.reap(engine.as_engine()) == []
-        clock.at += timedelta(seconds=LEASE - 1)
-        slow.beat()
+        clock.at += timedelta(seconds=LEASE / 3)
+        if look % 3 == 2:
+            slow.beat()
     assert not slow.reaped.is_set()
 
 
-def test_a_watcher_that_slept_takes_nobody_for_dead(
+def test_a_watcher_that_slept_or_was_cut_off_gives_everybody_a_lease_to_speak_up(
     join: Callable[..., Membership], clock: FixedClock, engine: NotingEngine
 ) -> None:
-    watcher, other = join("a"), join("b")
+    watcher = join("a")
+    join("b")
     watcher.reap(engine.as_engine())
-    other.beat()
     clock.at += timedelta(hours=8)
-    assert watcher.reap(engine.as_engine()) == []
+    for _ in range(3):
+        assert watcher.reap(engine.as_engine()) == []
+        clock.at += timedelta(seconds=LEASE / 3)
+
+
+def test_a_node_makes_sure_that_it_lives_before_it_goes_on_after_a_pause(
+    join: Callable[..., Membership], catalog: Catalog, clock: FixedClock
+) -> None:
+    member = join("a")
+    clock.at += timedelta(seconds=LEASE)
+    member.confirm(threading.Event())
+    with catalog.begin() as tx:
+        (node,) = nodes.list_nodes(tx)
+        assert node.beat == 1
+        assert nodes.declare_dead(tx, node, now=NOW)
+    member.confirm(threading.Event())  # its last beat is fresh: nobody can have waited for a lease
+    clock.at += timedelta(seconds=LEASE)
+    with pytest.raises(Interrupted):
+        member.confirm(threading.Event())
 
 
 def test_a_crash_in_the_midst_of_reaping_is_made_good_by_the_next_reaper(

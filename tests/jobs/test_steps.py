@@ -13,8 +13,9 @@ from safehold.core.clock import FixedClock
 from safehold.core.errors import JobAborted, JobExpired, SourceMissing, StoreFull
 from safehold.domain.job_states import JobState
 from safehold.domain.jobs import Job, JobKind
-from safehold.jobs.context import Interrupted, JobContext, Runner
+from safehold.jobs.context import JobContext, Runner
 from safehold.jobs.outcome import Outcome
+from safehold.jobs.patience import Interrupted
 from safehold.jobs.steps import MAX_ATTEMPTS, JobSteps
 from safehold.records import claims
 from safehold.records.engine import Catalog

@@ -31,13 +31,16 @@ class Workers:
     jobs_url: str
     lifelines: str
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
+    by_node: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
 
     def start(self, *, lease: float = 15) -> subprocess.Popen[str]:
         command = [sys.executable, str(ACTOR), self.catalog.url, self.jobs_url, str(lease), self.lifelines]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.processes.append(process)
         assert process.stdout is not None
-        assert process.stdout.readline().startswith("ready")
+        word, node_id = process.stdout.readline().split()
+        assert word == "ready"
+        self.by_node[node_id] = process
         return process
 
     def end(self) -> None:
@@ -68,7 +71,7 @@ def shelf(workers: Workers) -> Shelf:
     return Shelf(workers.catalog)
 
 
-def wait_until(is_so: Callable[[], object], *, seconds: float = 15) -> float:
+def wait_until(is_so: Callable[[], object], *, seconds: float = 60) -> float:
     """How long it took."""
     began = time.monotonic()
     while not is_so():
@@ -82,22 +85,22 @@ def test_a_worker_runs_jobs_stops_them_and_keeps_one_per_resource(workers: Worke
     workers.start()
     now = datetime.now(UTC)
     shelf.put("long", request={"seconds": 60}, created_at=now)
-    wait_until(lambda: shelf.get("long").state == "RUNNING", seconds=5)
+    wait_until(lambda: shelf.get("long").state == "RUNNING")
 
     shelf.put("other", request={"seconds": 0.1}, resource_arn="arn:other")
     shelf.put("restore", request={"seconds": 0.1}, kind=JobKind.RESTORE, state="PENDING")
-    wait_until(lambda: shelf.get("other").state == shelf.get("restore").state == "COMPLETED", seconds=5)
+    wait_until(lambda: shelf.get("other").state == shelf.get("restore").state == "COMPLETED")
 
     shelf.put("late", request={"seconds": 0.1}, start_by=datetime.now(UTC) + timedelta(seconds=1))
     shelf.put("next", request={"seconds": 0.1}, created_at=now + timedelta(seconds=1))
-    wait_until(lambda: shelf.get("late").state == "EXPIRED", seconds=5)
+    wait_until(lambda: shelf.get("late").state == "EXPIRED")
     assert shelf.get("late").status_message == BUSY_RESOURCE
     assert shelf.get("next").state == "CREATED"
     assert (shelf.get("long").percent_done or 0) > 0
 
     shelf.change("long", abort_requested_at=datetime.now(UTC), state="ABORTING")
-    assert wait_until(lambda: shelf.get("long").state == "ABORTED", seconds=5) < 2.5
-    wait_until(lambda: shelf.get("next").state == "COMPLETED", seconds=5)
+    assert wait_until(lambda: shelf.get("long").state == "ABORTED") < 10
+    wait_until(lambda: shelf.get("next").state == "COMPLETED")
 
 
 @pytest.mark.slow
@@ -109,16 +112,18 @@ def test_a_worker_told_to_stop_leaves_within_seconds_and_the_next_one_goes_on(
     wait_until(lambda: (shelf.get().bytes_done or 0) > 15)
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=10) == Ending.TOLD
-    assert time.monotonic() - began < 6
+    assert process.wait(timeout=30) == Ending.TOLD
+    assert time.monotonic() - began < 10
     job = shelf.get()
     assert (job.state, job.worker_id) == ("RUNNING", None)
     with workers.catalog.read() as tx:
         assert nodes.list_nodes(tx) == []
 
     workers.start()
-    assert wait_until(lambda: shelf.get().state == "COMPLETED", seconds=10) < 3, "goes on, not over again"
-    assert shelf.get().attempt == 2
+    wait_until(lambda: shelf.get().state == "COMPLETED")
+    job = shelf.get()
+    assert job.attempt == 2
+    assert (job.result or {})["went_on_at"] > 10, "goes on, not over again"
 
 
 @pytest.mark.slow
@@ -126,14 +131,16 @@ def test_a_worker_told_to_stop_leaves_within_seconds_and_the_next_one_goes_on(
 def test_a_worker_that_wakes_after_its_lease_finds_itself_replaced_and_ends(
     workers: Workers, shelf: Shelf
 ) -> None:
-    frozen = workers.start(lease=1)
+    for _ in range(2):
+        workers.start(lease=3)
     shelf.put(request={"seconds": 3})
-    wait_until(lambda: (shelf.get().bytes_done or 0) > 15)
+    wait_until(lambda: (shelf.get().bytes_done or 0) > 5)
     first = shelf.get().worker_id
-    workers.start(lease=1)
+    assert first is not None
+    frozen = workers.by_node[first]
     frozen.send_signal(signal.SIGSTOP)
     wait_until(lambda: shelf.get().worker_id not in (None, first))
     frozen.send_signal(signal.SIGCONT)
-    assert frozen.wait(timeout=15) == Ending.REAPED
+    assert frozen.wait(timeout=60) == Ending.REAPED
     wait_until(lambda: shelf.get().state == "COMPLETED")
     assert shelf.get().worker_id != first

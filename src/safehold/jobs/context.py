@@ -6,25 +6,21 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from safehold.core.clock import Clock
 from safehold.core.errors import JobAborted, JobExpired
 from safehold.domain.jobs import Job
 from safehold.jobs.outcome import Outcome
+from safehold.jobs.patience import Interrupted, patiently
 from safehold.records import checkpoints, jobs
 from safehold.records.engine import Catalog
 from safehold.records.tx import Tx
 
+T = TypeVar("T")
+
 READ_SECONDS = 1.0  # between two looks at the abort flag
 WRITE_SECONDS = 1.0  # between two writes of progress
-
-
-class Interrupted(BaseException):
-    """This attempt ends here and the job goes on elsewhere: the worker stops, or has lost the job.
-
-    Not an Exception: a runner that collects the troubles of single items must not take this for one.
-    """
 
 
 class Settle(Protocol):
@@ -53,15 +49,21 @@ class JobContext:
     """One attempt at a job. A runner's threads may share it."""
 
     def __init__(
-        self, job: Job, *, catalog: Catalog, clock: Clock, stopping: threading.Event, lost: threading.Event
+        self,
+        job: Job,
+        *,
+        catalog: Catalog,
+        clock: Clock,
+        stopping: threading.Event,
+        confirm: Callable[[], None] = lambda: None,
     ) -> None:
-        """`job` is the row as this attempt took it; `stopping` is set when the worker stops or was given up;
-        `lost` is set here once another attempt has taken the job over."""
+        """`job` is the row as this attempt took it; for the rest see `JobSteps`."""
         self.job = job
         self._catalog = catalog
         self._clock = clock
         self._stopping = stopping
-        self._lost = lost
+        self._confirm = confirm
+        self._is_lost = False
         self._lock = threading.Lock()
         self._look_due = _Due(READ_SECONDS, clock)
         self._write_due = _Due(WRITE_SECONDS, clock)
@@ -82,8 +84,9 @@ class JobContext:
         Call it between any two pieces of work that take less than a second. Raises JobAborted when the job
         was told to stop, JobExpired when its completion window is over, Interrupted when it is over here.
         """
-        if self._stopping.is_set() or self._lost.is_set():
+        if self._stopping.is_set() or self._is_lost:
             raise Interrupted(f"the attempt at {self.job.id} ends here")
+        self._confirm()
         with self._lock:
             if self._end is None and self._look_due.is_now():
                 self._look()
@@ -99,19 +102,28 @@ class JobContext:
 
     def find_checkpoint(self, name: str) -> Any:
         """The JSON value that an earlier moment of this job kept under that name, or None."""
-        with self._catalog.read() as tx:
-            return checkpoints.find(tx, self.job.id, name)
+        return self._transact(lambda tx: checkpoints.find(tx, self.job.id, name))
 
     def put_checkpoint(self, name: str, value: Any) -> None:
         """Keep a JSON value for the attempts to come, until the job has ended."""
-        with self._catalog.begin() as tx:
-            is_kept = checkpoints.put(tx, self.job, name, value)
-        if not is_kept:
+        if not self._transact(lambda tx: checkpoints.put(tx, self.job, name, value)):
             self._lose()
 
-    def _look(self) -> None:
+    def _transact(self, work: Callable[[Tx], T]) -> T:
+        """Waits for a catalog that is away: an outage makes jobs late, it does not make them fail."""
+
+        def once() -> T:
+            with self._catalog.begin() as tx:
+                return work(tx)
+
+        return patiently(once, stopping=self._stopping)
+
+    def _find_job(self) -> Job | None:
         with self._catalog.read() as tx:
-            row = jobs.find(tx, self.job.id)
+            return jobs.find(tx, self.job.id)
+
+    def _look(self) -> None:
+        row = patiently(self._find_job, stopping=self._stopping)
         if row is None or (row.worker_id, row.attempt) != (self.job.worker_id, self.job.attempt):
             self._lose()
         elif row.abort_requested_at is not None:
@@ -120,13 +132,11 @@ class JobContext:
             self._end = JobExpired(f"job {row.id} was not done at {row.complete_by.isoformat()}")
 
     def _write(self, values: dict[str, Any]) -> None:
-        with self._catalog.begin() as tx:
-            is_written = jobs.update_fenced(tx, self.job, **values)
-        if not is_written:
+        if not self._transact(lambda tx: jobs.update_fenced(tx, self.job, **values)):
             self._lose()
 
     def _lose(self) -> None:
-        self._lost.set()
+        self._is_lost = True
         raise Interrupted(f"another attempt has taken over {self.job.id}")
 
     def _progress_values(self, done: int, total: int | None, message: str | None) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Workers watch each other: each says that it lives, and hands on what a dead one held.
 
 A node is dead when its lifeline is cut (on one machine: at once), or when its beat has not changed for a
-lease as measured by the watcher's own clock: no two machines' clocks are ever compared, and a machine that
-slept takes nobody for dead when it wakes.
+lease as measured by the watcher's own clock, the watcher having looked all that time: no two machines'
+clocks are ever compared, and after a sleep or an outage of the catalog everybody has a lease to speak up.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from safehold.core.clock import Clock
 from safehold.jobs import lifeline
 from safehold.jobs.engine import JobEngine
 from safehold.jobs.lifeline import Lifeline
+from safehold.jobs.patience import Interrupted, patiently
 from safehold.records import claims, nodes
 from safehold.records.engine import Catalog
 from safehold.records.nodes import Node
@@ -37,6 +38,9 @@ class Membership:
     lease_seconds: float
     folder: Path | None
     reaped: threading.Event = field(default_factory=threading.Event)
+    _beat_at: float = float("-inf")
+    _looked_at: float = float("-inf")
+    _confirming: threading.Lock = field(default_factory=threading.Lock)
     _lifeline: Lifeline | None = None
     _silence: dict[str, tuple[int, float]] = field(default_factory=dict)  # node -> its beat, since when
 
@@ -45,8 +49,10 @@ class Membership:
         if self.folder is not None:
             # ORDER: the lifeline first, since a listed node without one is dead to the others.
             self._lifeline = Lifeline(self.folder, self.node.id)
+        began = self.clock.monotonic()
         with self.catalog.begin() as tx:
             nodes.insert_node(tx, self.node)
+        self._beat_at = began
 
     def leave(self) -> None:
         """The node is gone, with nothing left behind. Only when nothing runs here any more."""
@@ -58,15 +64,29 @@ class Membership:
 
     def beat(self) -> None:
         """Say that this node lives; `reaped` is set when it is too late for that."""
+        began = self.clock.monotonic()
         with self.catalog.begin() as tx:
             if not nodes.beat(tx, self.node.id, now=self.clock.now()):
                 self.reaped.set()
+        self._beat_at = began
+
+    def confirm(self, stopping: threading.Event) -> None:
+        """Return once it is sure that nobody has taken this node for dead; raises Interrupted when one has.
+
+        Costs nothing while the last beat is fresh. A process that was frozen, or cut off from the catalog,
+        waits here for a beat to succeed before it touches anything again.
+        """
+        with self._confirming:
+            if self.clock.monotonic() - self._beat_at > self.lease_seconds / 2:
+                patiently(self.beat, stopping=stopping)
+        if self.reaped.is_set():
+            raise Interrupted(f"{self.node.id} was taken for dead")
 
     def reap(self, engine: JobEngine) -> list[str]:
         """Hand on what dead nodes held; their ids. Any number of nodes may do this at once."""
         with self.catalog.read() as tx:
             others = [node for node in nodes.list_nodes(tx) if node.id != self.node.id]
-        self._forget_silence_but_of(others)
+        self._keep_silence_of(others)
         dead = [node for node in others if node.reaped_at is not None or self._declares_dead(node)]
         for node in dead:
             self._hand_on(node.id, engine)
@@ -101,9 +121,13 @@ class Membership:
             return False
         return now - since > self.lease_seconds
 
-    def _forget_silence_but_of(self, listed: list[Node]) -> None:
-        ids = {node.id for node in listed}
+    def _keep_silence_of(self, listed: list[Node]) -> None:
+        """Silence counts only while we listen: after a gap in our own looks it is measured anew."""
+        now = self.clock.monotonic()
+        has_listened = now - self._looked_at <= self.lease_seconds / 2
+        ids = {node.id for node in listed} if has_listened else set()
         self._silence = {node_id: seen for node_id, seen in self._silence.items() if node_id in ids}
+        self._looked_at = now
 
     def _hand_on(self, node_id: str, engine: JobEngine) -> None:
         """Free what the node held, queue it again, then forget the node. Each of it may be done twice."""

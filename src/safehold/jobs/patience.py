@@ -8,13 +8,19 @@ from typing import TypeVar
 
 from safehold.core import log
 from safehold.core.errors import CatalogUnavailable
-from safehold.jobs.context import Interrupted
 
 T = TypeVar("T")
 _log = log.get(__name__)
 
 FIRST_WAIT_SECONDS = 0.2
 LONGEST_WAIT_SECONDS = 5.0
+
+
+class Interrupted(BaseException):
+    """This attempt ends here and the job goes on elsewhere: the worker stops, or has lost the job.
+
+    Not an Exception: a runner that collects the troubles of single items must not take this for one.
+    """
 
 
 def patiently(work: Callable[[], T], *, stopping: threading.Event) -> T:

@@ -17,9 +17,9 @@ from safehold.core.clock import Clock
 from safehold.core.errors import JobAborted, JobExpired, SafeholdError
 from safehold.domain.job_states import JobEvent, ending, has_ended
 from safehold.domain.jobs import Job, JobKind
-from safehold.jobs.context import Interrupted, JobContext, Runner
+from safehold.jobs.context import JobContext, Runner
 from safehold.jobs.outcome import SUCCESS, Outcome, expired, failed, stopped
-from safehold.jobs.patience import patiently
+from safehold.jobs.patience import Interrupted, patiently
 from safehold.records import checkpoints, claims
 from safehold.records.claims import Refusal
 from safehold.records.engine import Catalog
@@ -36,6 +36,7 @@ class JobSteps:
     """Runs jobs' steps for one worker. Threads share it; each job is in one thread at a time.
 
     stopping  set from outside when this worker must let go of everything
+    confirm   returns once it is sure that this worker was not taken for dead, raises Interrupted if it was
     """
 
     def __init__(
@@ -46,12 +47,14 @@ class JobSteps:
         worker_id: str,
         clock: Clock,
         stopping: threading.Event,
+        confirm: Callable[[], None] = lambda: None,
     ) -> None:
         self._catalog = catalog
         self._runners = runners
         self._worker_id = worker_id
         self._clock = clock
         self._stopping = stopping
+        self._confirm = confirm
         self._held: dict[str, Job] = {}
 
     def prepare(self, job_id: str) -> bool:
@@ -117,9 +120,12 @@ class JobSteps:
             return None
         if job.attempt > MAX_ATTEMPTS:
             return failed(f"The job was interrupted {MAX_ATTEMPTS} times and is given up.")
-        lost = threading.Event()
         context = JobContext(
-            self._begin(job), catalog=self._catalog, clock=self._clock, stopping=self._stopping, lost=lost
+            self._begin(job),
+            catalog=self._catalog,
+            clock=self._clock,
+            stopping=self._stopping,
+            confirm=self._confirm,
         )
         return self._outcome_of(context)
 

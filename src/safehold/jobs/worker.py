@@ -1,8 +1,8 @@
 """One worker: joins the others, runs jobs through the engine, watches the others, stops when told to.
 
 Three loops, so that none keeps another waiting: one beats and reaps, one dispatches, one keeps up what is
-no job. A loop catches
-everything, logs it with its trace and goes on: a worker that dies of a bug takes its jobs down with it.
+no job. A loop catches everything, logs it with its trace and goes on: a worker that dies of a bug takes its
+jobs down with it.
 """
 
 from __future__ import annotations
@@ -90,11 +90,22 @@ class Worker:
         )
         members.join()
         halt = threading.Event()  # ends the steps of this process: told to stop, or reaped
-        steps = JobSteps(self.catalog, self.runners, worker_id=node.id, clock=self.clock, stopping=halt)
+        steps = JobSteps(
+            self.catalog,
+            self.runners,
+            worker_id=node.id,
+            clock=self.clock,
+            stopping=halt,
+            confirm=lambda: members.confirm(halt),
+        )
         engine = JobEngine(self.settings.engine, steps, worker_id=node.id)
+        launched = threading.Event()
+        watch = threading.Thread(
+            target=self._watch, args=(members, engine, launched, halt), name="watch", daemon=True
+        )
+        watch.start()  # ORDER: before the launch, which may take longer than a lease on a crowded machine
         engine.launch()
-        watch = threading.Thread(target=self._watch, args=(members, engine, halt), name="watch", daemon=True)
-        watch.start()
+        launched.set()
         keeper = threading.Thread(target=self._keep_up, args=(halt,), name="upkeep", daemon=True)
         keeper.start()
         ready(node.id)
@@ -109,7 +120,9 @@ class Worker:
         node_id = f"worker-{host}-{os.getpid()}-{new_id()[:8]}"
         return Node(node_id, "worker", host, os.getpid(), now, now)
 
-    def _watch(self, members: Membership, engine: JobEngine, halt: threading.Event) -> None:
+    def _watch(
+        self, members: Membership, engine: JobEngine, launched: threading.Event, halt: threading.Event
+    ) -> None:
         every = _Every(self.clock)
         pause = min(1.0, self.settings.lease_seconds / 4)
         while not halt.is_set():
@@ -118,9 +131,10 @@ class Worker:
                 _log.error("taken for dead by the others: stopping", extra={"node_id": members.node.id})
                 halt.set()
                 return
-            _survive("reap", lambda: members.reap(engine))
-            if every.is_due("strangers", NET_SECONDS):
-                _survive("reap strangers", lambda: members.reap_strangers(engine))
+            if launched.is_set():
+                _survive("reap", lambda: members.reap(engine))
+                if every.is_due("strangers", NET_SECONDS):
+                    _survive("reap strangers", lambda: members.reap_strangers(engine))
             if self.stopping.wait(pause):
                 halt.set()
 
