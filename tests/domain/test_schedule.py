@@ -21,6 +21,7 @@ DUE = {
     "quarters of working hours": ("0/15 8-17 ? * MON-FRI *", "11-23 08:00, 11-23 08:15"),
     "the last day of the month": ("15 12 L * ? *", "11-30 12:15, 12-31 12:15, 01-31 12:15, 02-28 12:15"),
     "weekday nearest the first stays in the month": ("0 8 1W * ? *", "12-01 08:00, 01-01 08:00, 02-01 08:00"),
+    "a first that is a Saturday goes to Monday": ("0 8 1W 5 ? 2027", "2027-05-03 08:00, END"),
     "weekday nearest the 15th": ("0 8 15W * ? *", "12-15 08:00, 01-15 08:00, 02-15 08:00"),
     "31W needs a month of 31 days": ("0 8 31W * ? *", "12-31 08:00, 01-29 08:00, 03-31 08:00"),
     "the last weekday of the month": ("0 8 LW * ? *", "11-30 08:00, 12-31 08:00, 01-29 08:00"),
@@ -94,7 +95,15 @@ def test_refused(fields: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "expression", ["rate(1 day)", "0 5 * * ? *", "cron(0 5 * * ? *", "", "at(2030-01-01)"]
+    "expression",
+    [
+        "rate(1 day)",
+        "0 5 * * ? *",
+        "cron(0 5 * * ? *",
+        "",
+        "at(2030-01-01)",
+        f"cron({'0,' * 999}0 5 * * ? *)",
+    ],
 )
 def test_only_cron_is_a_schedule(expression: str) -> None:
     with pytest.raises(InvalidParameterValue, match="Invalid schedule expression"):

@@ -79,6 +79,7 @@ def test_a_clock_set_back_fires_nothing_twice_and_then_goes_on(ready: World) -> 
     for time in ("0:30", "1:00", "2:00", "0:30", "1:00", "2:00"):
         agenda.work(at(time))
     assert job_count(ready) == 2
+    assert [row[1:] for row in ready.firings()][:2] == [(Outcome.FIRED, 1)] * 2
     agenda.work(at("3:00"))
     assert job_count(ready) == 3
 

@@ -28,6 +28,7 @@ DEFAULT_TIMEZONE = "Etc/UTC"
 SHORTEST_GAP = {AwsLimits.STRICT: timedelta(hours=1), AwsLimits.EXTENDED: timedelta(minutes=5)}
 
 _DAY = timedelta(days=1)
+_LONGEST_EXPRESSION = 1024  # every minute, hour, day, month spelt out is half of it
 _DAYS_LOOKED_AT = 1500  # over four years, so that every kind of month is among them
 
 
@@ -118,6 +119,8 @@ def schedule_fault(schedule: Schedule, limits: AwsLimits, *, now: datetime) -> s
 
 def _inside(expression: str) -> list[str]:
     text = expression.strip()
+    if len(text) > _LONGEST_EXPRESSION:
+        raise _refused(f"It has more than {_LONGEST_EXPRESSION} characters")
     if text.startswith("rate("):
         raise _refused(f"Only cron expressions are supported, not {text[:60]}")
     if not (text.startswith("cron(") and text.endswith(")")):
