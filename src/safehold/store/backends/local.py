@@ -1,6 +1,6 @@
 """Objects as files in a local folder.
 
-An object comes to its name by a hard link from a synced temporary file, so it is never seen half, never
+An object comes to its name by a hard link from a synced file without one, so it is never seen half, never
 replaces another, and survives a power cut once `put` has returned.
 """
 
@@ -10,13 +10,18 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from safehold.core.errors import ObjectExists, ObjectMissing, StoreFull, StoreUnavailable
 from safehold.store.backends.contract import ObjectInfo
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+NO_UNNAMED_FILES = (
+    errno.EOPNOTSUPP,
+    errno.EISDIR,
+    errno.ENOENT,
+)  # file systems and kernels without O_TMPFILE
 IOV_MAX = 1024  # POSIX lets writev take that many parts at once
 
 
@@ -39,23 +44,46 @@ class LocalBackend:
 
     def put(self, name: str, parts: Sequence[bytes | bytearray | memoryview]) -> None:
         target = self.root / name
-        temporary = self._temporary / secrets.token_hex(8)
         try:
             for folder in (self._temporary, target.parent):
                 self._make_folder(folder)
-            try:
-                _write_synced(temporary, parts)
-                os.link(temporary, target)
-            finally:
-                with suppress(FileNotFoundError):
-                    temporary.unlink()
+            with self._open_unnamed() as (descriptor, path):
+                _write_synced(descriptor, parts)
+                self._give_name(path, target)
             _sync_folder(target.parent)
-        except FileExistsError as error:
-            raise ObjectExists(f"{name} is there already") from error
         except OSError as error:
             if error.errno in NO_ROOM:
                 raise StoreFull(f"no room left in {self.root}") from error
             raise StoreUnavailable(f"cannot write {name} in {self.root}: {error}") from error
+
+    @contextmanager
+    def _open_unnamed(self) -> Iterator[tuple[int, Path]]:
+        """A new file to write, and a path to link it from; whatever happens, it is gone in the end."""
+        try:
+            # Has no name at all, so that a process that dies here leaves nothing. Source: open(2), O_TMPFILE.
+            descriptor = os.open(self._temporary, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+            path = Path(f"/proc/self/fd/{descriptor}")
+        except OSError as error:
+            if error.errno not in NO_UNNAMED_FILES:
+                raise
+            path = self._temporary / secrets.token_hex(8)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            yield descriptor, path
+        finally:
+            os.close(descriptor)
+            if path.parent == self._temporary:
+                path.unlink()
+
+    def _give_name(self, path: Path, target: Path) -> None:
+        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            # With a folder given, Python asks for the file behind the link in /proc, not for the link.
+            os.link(path, target.name, dst_dir_fd=folder, follow_symlinks=True)
+        except FileExistsError as error:
+            raise ObjectExists(f"{target} is there already") from error
+        finally:
+            os.close(folder)
 
     def get(self, name: str, *, offset: int = 0, length: int | None = None) -> bytes:
         try:
@@ -125,16 +153,12 @@ class LocalBackend:
         _sync_folder(folder.parent)
 
 
-def _write_synced(path: Path, parts: Sequence[bytes | bytearray | memoryview]) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        pending = [memoryview(part) for part in parts if len(part)]
-        while pending:
-            written = os.writev(descriptor, pending[:IOV_MAX])
-            pending = _after(pending, written)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _write_synced(descriptor: int, parts: Sequence[bytes | bytearray | memoryview]) -> None:
+    pending = [memoryview(part) for part in parts if len(part)]
+    while pending:
+        written = os.writev(descriptor, pending[:IOV_MAX])
+        pending = _after(pending, written)
+    os.fsync(descriptor)
 
 
 def _after(parts: list[memoryview], written: int) -> list[memoryview]:
