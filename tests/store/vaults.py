@@ -122,8 +122,6 @@ class TreeTarget:
         self._lock = threading.Lock()
 
     def make(self, path: bytes, item: Item) -> None:
-        if not path:
-            return  # the root's own item
         if item.kind == ItemKind.DIRECTORY:
             self._put(path, None)
         else:

@@ -6,7 +6,7 @@ from typing import Any
 
 from safehold.cli.installation import Installation
 from safehold.cli.working import vault_access
-from safehold.core.errors import KeyMismatch, ObjectMissing, ResourceNotFound, StoreError
+from safehold.core.errors import KeyMismatch, ObjectMissing, ResourceNotFound, StoreError, StoreUnavailable
 from safehold.domain.vaults import Vault
 from safehold.records import recovery_points, vaults
 from safehold.store.verify import VerifyReport, verify
@@ -56,6 +56,10 @@ def _verified(installation: Installation, vault: Vault, *, read_data: bool) -> V
     except ObjectMissing as error:
         report, missing = VerifyReport(), shown
         if shown:
+            report.add(vault.name, b"", str(error))
+    except StoreUnavailable as error:
+        report, missing = VerifyReport(), set()
+        if shown:  # else nothing was ever stored in it: its place is made with its first backup
             report.add(vault.name, b"", str(error))
     except StoreError as error:
         report, missing = VerifyReport(), set()

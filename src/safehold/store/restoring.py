@@ -102,8 +102,6 @@ class Restoring:
         What cannot be read is told to `skip` and left out; the rest is restored. Raises RestoreError,
         SourceError (the target), StoreUnavailable.
         """
-        if not paths:
-            self._target.make(b"", tree.root())
         with ThreadPoolExecutor(THREADS, thread_name_prefix="restore") as pool:
             for path, found in self._wanted(tree, paths):
                 item = self._linked(tree, path, found, paths)
