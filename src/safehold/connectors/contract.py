@@ -104,7 +104,8 @@ class Restore(Protocol):
     def make(self, path: bytes, item: Item) -> None:
         """An item without bytes of its own: directory, link, fifo, device. Directory facts come last.
 
-        The root's own item comes first, at path b"", when everything is restored.
+        The root's own item comes first, at path b"", when everything is restored. A hard link may come
+        before the file that it points to has been written: links are made in `finish`.
         """
 
     def write_whole(self, path: bytes, item: Item, data: bytes | memoryview) -> None:

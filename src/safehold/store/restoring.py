@@ -109,7 +109,6 @@ class Restoring:
                 if item.kind in CONTENT_KINDS:
                     self._plan(path, item, pool)
                 else:
-                    self._flush_before(item, pool)
                     self._target.make(path, item)
             self._flush(pool)
         return self.counts
@@ -159,11 +158,6 @@ class Restoring:
     def _unreadable(self, path: bytes, error: Exception) -> None:
         self.counts.failed += 1
         self._skip(path, f"this folder's list cannot be read: {error}")
-
-    def _flush_before(self, item: Item, pool: ThreadPoolExecutor) -> None:
-        # ORDER: a hard link needs the file it points to, which may still be waiting in the window.
-        if item.kind == ItemKind.HARDLINK:
-            self._flush(pool)
 
     def _plan(self, path: bytes, item: Item, pool: ThreadPoolExecutor) -> None:
         self.counts.files += 1
