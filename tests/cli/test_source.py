@@ -107,3 +107,15 @@ def test_a_rule_leaves_tags_of_the_same_key_alone(data: Path, tree: Path, run: R
     (arn,) = add(run, tree, "--tag", "backup=never")["arns"]
     run("tag", "--rule", "tr*", "backup=daily", "more=1")
     assert tags_of(run, arn) == {"backup": "never", "more": "1"}
+
+
+def test_safehold_is_not_backed_up_into_itself(data: Path, run: Run) -> None:
+    add(run, data.parent, "--exclude", "*.tmp")
+    (source,) = run("source", "list", "--json").json["sources"]
+    assert source["settings"]["exclude"] == ["*.tmp", f"/{data.name}/"]
+
+
+def test_safeholds_own_folder_is_no_source(data: Path, run: Run) -> None:
+    answer = run("source", "add", "files", "--name", "x", "--path", data / "vaults", "--type", "EFS")
+    assert answer.code == 1
+    assert "belongs to Safehold itself" in answer.err

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from safehold.cli.installation import Installation
+from safehold.cli.own_folders import without_own_folders
 from safehold.connectors.registry import connector_of
 from safehold.core import ids
 from safehold.core.errors import AlreadyExists, SafeholdError
@@ -43,7 +44,7 @@ def add_source(
         name=name,
         kind=kind,
         resource_type=resource_type,
-        settings={**settings, TAGS_SETTING: dict(tags)},
+        settings={**without_own_folders(installation, settings), TAGS_SETTING: dict(tags)},
         created_at=installation.clock.now(),
     )
     with installation.catalog.begin() as tx:
