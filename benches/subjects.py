@@ -121,7 +121,7 @@ class Safehold:
         made = self._cli("init", "--data", str(self._data), "--json")
         added = self._cli(
             *("source", "add", "files", "--data", str(self._data), "--name", "bench", "--path", str(tree)),
-            *("--type", "EFS", "--writable", str(self._restores), "--json"),
+            *("--type", "EFS", "--writable-root", str(self._restores), "--json"),
         )
         self._arn = _first_arn(added)
         self._role = f"arn:aws:iam::{made['account_id']}:role/service-role/AWSBackupDefaultServiceRole"

@@ -117,5 +117,5 @@ def test_safehold_is_not_backed_up_into_itself(data: Path, run: Run) -> None:
 
 def test_safeholds_own_folder_is_no_source(data: Path, run: Run) -> None:
     answer = run("source", "add", "files", "--name", "x", "--path", data / "vaults", "--type", "EFS")
-    assert answer.code == 1
+    assert answer.code == 2
     assert "belongs to Safehold itself" in answer.err
