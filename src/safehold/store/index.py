@@ -16,6 +16,7 @@ import msgspec
 
 from safehold.core.errors import Damaged
 from safehold.store.chunking import ID_BYTES
+from safehold.store.decoding import UNREADABLE
 from safehold.store.objects import Directory, FrameKind
 
 PLACE = struct.Struct(">IIIIII")  # object, frame, sealed offset, sealed bytes, offset in the frame, length
@@ -146,7 +147,7 @@ def parse_fragment(frames: Iterator[bytes]) -> Fragment:
     """The fragment that `fragment_frames` wrote. Raises Damaged."""
     try:
         head = msgspec.msgpack.decode(next(frames), type=FragmentHead)
-    except (StopIteration, msgspec.DecodeError) as error:
+    except (StopIteration, *UNREADABLE) as error:
         raise Damaged("an index fragment has no readable head") from error
     ids, places = [], []
     for block in frames:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from safehold.core.errors import Damaged, KeyMismatch, ObjectExists, ObjectMissing
 from safehold.core.secrets import RootKey
 from safehold.store.backends.contract import Backend
+from safehold.store.decoding import UNREADABLE
 
 FORMAT_VERSION = 1
 KEY_BYTES = 32
@@ -124,7 +125,7 @@ def read_keys(backend: Backend, provider: KeyProvider, vault_id: bytes) -> Vault
     data = backend.get(_newest(backend))
     try:
         stored = msgspec.msgpack.decode(data, type=KeyObject)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise Damaged(f"the vault's key object cannot be read: {error}") from error
     if stored.version != FORMAT_VERSION or stored.vault_id != vault_id:
         raise Damaged("the vault's key object belongs to another vault or format")

@@ -16,6 +16,7 @@ import msgspec
 from safehold.core.errors import Damaged
 from safehold.store.backends.contract import Backend
 from safehold.store.chunking import ID_BYTES
+from safehold.store.decoding import UNREADABLE
 from safehold.store.frames import decode_frame, encode_frame, open_frame
 from safehold.store.keys import VaultKeys
 from safehold.store.sealing import (
@@ -107,7 +108,7 @@ class SealedObject:
         try:
             plain = decode_frame(self.seal.open(DIRECTORY_NUMBER, sealed))
             directory = msgspec.msgpack.decode(plain, type=Directory)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise Damaged(f"{self.name}: its directory cannot be read") from error
         if directory.version != DIRECTORY_VERSION:
             raise Damaged(f"{self.name}: a directory of version {directory.version} is not known here")

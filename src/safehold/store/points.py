@@ -9,6 +9,7 @@ import msgspec
 
 from safehold.core.errors import Damaged
 from safehold.domain.items import Item
+from safehold.store.decoding import UNREADABLE
 
 RECORD_VERSION = 1
 
@@ -69,7 +70,7 @@ def decode_point(data: bytes, name: str) -> PointRecord:
     """Raises Damaged when it is no point record of a version that we read."""
     try:
         record = msgspec.msgpack.decode(data, type=PointRecord)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise Damaged(f"{name}: the point record cannot be read: {error}") from error
     if record.version != RECORD_VERSION:
         raise Damaged(f"{name}: a point record of version {record.version} is not known here")
@@ -79,5 +80,5 @@ def decode_point(data: bytes, name: str) -> PointRecord:
 def decode_amendment(data: bytes, name: str) -> Amendment:
     try:
         return msgspec.msgpack.decode(data, type=Amendment)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise Damaged(f"{name}: the amendment cannot be read: {error}") from error

@@ -26,6 +26,7 @@ MAGIC = b"SAFEHOLD"
 VERSION = 1
 HEADER = struct.Struct(">8sHBxI32s")  # magic, version, type, epoch, salt
 HEADER_BYTES = HEADER.size
+BOUND_HEADER_BYTES = 16  # all but the salt, which makes the key
 TAG_BYTES = 16
 SALT_BYTES = 32
 ID_BYTES = 16
@@ -68,7 +69,7 @@ class ObjectSeal:
         self.header = header
         self.name = name
         self._cipher = AESGCM(key)
-        self._binding = HEADER.pack(MAGIC, VERSION, kind, epoch, b"")[:16] + vault_id + name.encode()
+        self._binding = header[:BOUND_HEADER_BYTES] + vault_id + name.encode()
 
     def open(self, number: int, sealed: bytes | bytearray | memoryview) -> bytearray:
         """The plain frame. Raises Damaged when it is not what was sealed there under that number."""

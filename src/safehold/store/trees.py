@@ -16,6 +16,7 @@ from blake3 import blake3
 from safehold.core.errors import Damaged
 from safehold.domain.items import Item
 from safehold.store.contents import GetPage, PutPage
+from safehold.store.decoding import UNREADABLE
 
 PAGE_MIN_BYTES = 4 << 10
 PAGE_MAX_BYTES = 128 << 10
@@ -99,7 +100,7 @@ def _read(page: bytes, highest: int, get_page: GetPage) -> Iterator[Item]:
             yield from _leaf.decode(page).items
             return
         inner = _inner.decode(page)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise Damaged("an item-tree page cannot be read") from error
     if not 0 < inner.level <= highest:
         raise Damaged("an item-tree page is of a level that cannot be there")
@@ -116,7 +117,7 @@ def find_item(root_id: bytes, name: bytes, get_page: GetPage) -> Item | None:
             if _level(page) == 0:
                 return next((item for item in _leaf.decode(page).items if item.name == name), None)
             inner = _inner.decode(page)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise Damaged("an item-tree page cannot be read") from error
         if not 0 < inner.level <= highest:
             raise Damaged("an item-tree page is of a level that cannot be there")
