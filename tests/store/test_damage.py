@@ -8,14 +8,26 @@ from collections.abc import Callable
 import pytest
 
 from safehold.core.errors import Damaged, ObjectMissing, StoreUnavailable
+from safehold.domain.items import Item, PreviousTree
 from safehold.store.backends.faulty import Fault, FaultyBackend, Trouble
 from safehold.store.backends.memory import MemoryBackend
 from safehold.store.chunking import chunk_id
+from safehold.store.contents import Part, decode_content, encode_content
 from safehold.store.objects import FrameKind
 from safehold.store.sealing import ObjectType
 from safehold.store.vault_store import VaultStore
 from safehold.store.verify import VerifyReport, verify
-from tests.store.vaults import Flat, Tree, back_up, flat, folder_names, open_store, restore
+from tests.store.vaults import (
+    Flat,
+    Tree,
+    TreeSource,
+    back_up,
+    flat,
+    folder_names,
+    new_record,
+    open_store,
+    restore,
+)
 
 MIB = 1 << 20
 
@@ -26,7 +38,7 @@ def noise(size: int, seed: int) -> bytes:
 
 def make_tree() -> Tree:
     """Three large files with frames of their own, and folders of small ones that share frames."""
-    large: Tree = {b"large %d" % n: noise(MIB + 1000 * n, n) for n in range(3)}
+    large: Tree = {b"large %d" % n: noise(MIB - 1000 * n, n) for n in range(3)}
     folders: Tree = {
         b"folder %d" % n: {b"%02d" % m: noise(20_000, 100 * n + m) for m in range(60)} for n in range(4)
     }
@@ -51,12 +63,11 @@ def flip(backend: MemoryBackend, name: str, position: int) -> None:
 
 
 def place_of(store: VaultStore, path: bytes) -> tuple[str, int]:
-    """Object and position where the first bytes of a file lie."""
+    """Object and position where a file's longest chunk lies: each vault cuts elsewhere."""
     item = store.tree(store.point("p")).find(path)
     assert item is not None
-    content = item.content or b""
-    identity = content if len(content) == 32 else content[1:33]
-    place = store.chunks().places(identity)[0]
+    parts = decode_content(item.content or b"", item.size_bytes, store.chunks().read)
+    place = store.chunks().places(max(parts, key=lambda part: part.length).id)[0]
     return place.object.name, place.sealed_offset + place.sealed_bytes // 2
 
 
@@ -284,3 +295,23 @@ def test_two_writers_of_an_amendment_get_numbers_of_their_own(backend: MemoryBac
     for number in range(3):
         open_store(racing).amend("p", "tags", {"n": str(number)}, written_at=number)
     assert [amendment.facts["n"] for amendment in open_store(backend).amendments("p")] == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(("size", "lengths"), [(9, [4, 4]), (7, [4, 4]), (8, [5, 3]), (3, [4])])
+def test_a_content_list_that_contradicts_its_item_is_told(size: int, lengths: list[int]) -> None:
+    class Source(TreeSource):
+        def _item(self, path: bytes, name: bytes, entry: object) -> Item:
+            return Item(name, 1, size, {}, content)
+
+    store = open_store()
+    with store.session() as session:
+        identity = chunk_id(store.keys.chunk_id_key, b"four")
+        session.add_chunk(identity, b"four")
+        content = encode_content([Part(identity, length) for length in lengths], session.put_page)
+        source = Source({b"file": b""}, PreviousTree())
+        root = store.take_in(session, source, PreviousTree(), advance=lambda items, size: None)
+        session.finish(new_record("p", root, session.stats))
+    assert {problem.path for problem in verify(store, read_data=False).problems} == {b"file"}
+    skipped: list[tuple[bytes, str]] = []
+    assert restore(store, "p", skipped=skipped) == {}
+    assert [path for path, _ in skipped] == [b"file"]

@@ -9,7 +9,14 @@ from hypothesis import strategies as some
 
 from safehold.core.errors import Damaged, ObjectMissing
 from safehold.domain.items import Item, ItemKind
-from safehold.store.trees import PAGE_MAX_BYTES, PageCutter, find_item, read_directory, write_directory
+from safehold.store.trees import (
+    PAGE_MAX_BYTES,
+    PAGE_MIN_BYTES,
+    PageCutter,
+    find_item,
+    read_directory,
+    write_directory,
+)
 from tests.store.properties import STEADY
 from tests.store.test_contents import Pages
 from tests.store.vaults import Tree, back_up, open_store, restore
@@ -113,6 +120,7 @@ def test_pages_are_neither_tiny_nor_huge(large: tuple[bytes, Pages]) -> None:
     sizes = sorted(len(page) for page in large[1].kept.values())
     assert sizes[-1] <= PAGE_MAX_BYTES + 1000
     assert 8 << 10 < sum(sizes) / len(sizes) < 64 << 10
+    assert len([size for size in sizes if size < PAGE_MIN_BYTES]) <= depth(*large)  # the last of each level
 
 
 def test_finding_one_item_of_100_000_reads_one_page_a_level(large: tuple[bytes, Pages]) -> None:

@@ -170,6 +170,8 @@ class Restoring:
         offset = 0
         try:
             for part in decode_content(item.content, item.size_bytes, self._get_page):
+                if offset + part.length > item.size_bytes:
+                    raise Damaged(f"its content list goes on after its {item.size_bytes} bytes")
                 self._place(_Piece(file, offset, part, whole))
                 offset += part.length
                 if self._window_bytes >= WINDOW_BYTES or self._window_pieces >= WINDOW_PIECES:
