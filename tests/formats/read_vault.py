@@ -113,16 +113,16 @@ class Vault:
         for identity, length in struct.iter_unpack(">32sQ", content[1:]):
             yield from [(identity, length)] if content[0] == 1 else self.parts(self.chunk(identity), length)
 
-    def extract(self, page_id, folder, top):
+    def extract(self, page_id, folder, links):
         os.mkdir(folder)
         for name, kind, size, facts, content, *_ in self.items(page_id):
             path = os.path.join(folder, name)
             if kind == 2:
-                self.extract(content, path, top)
+                self.extract(content, path, links)
             elif kind == 3:
                 os.symlink(facts["l"], path)
             elif kind == 4:
-                os.link(os.path.join(top, facts["link_to"]), path)
+                links.append((facts["link_to"], path))
             elif kind in (1, 9, 10):
                 with open(path, "xb") as file:
                     for identity, length in self.parts(content, size):
@@ -139,7 +139,10 @@ def main(folder, root_key_file, point_id=None, target=None):
             kinds = ",".join(change["kind"] for change in changes)
             print(record["point_id"], record["resource_arn"], record["taken_at"], kinds, sep="\t")
         elif record["point_id"] == point_id:
-            vault.extract(record["root"][4], os.fsencode(target), os.fsencode(target))
+            links = []
+            vault.extract(record["root"][4], os.fsencode(target), links)
+            for first, path in links:  # what they link to may come later in the tree
+                os.link(os.path.join(os.fsencode(target), first), path)
 
 
 if __name__ == "__main__":

@@ -5,20 +5,24 @@ from __future__ import annotations
 import ast
 import json
 import os
+import random
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from safehold.connectors.contract import SourceSpec
+from safehold.connectors.files.connector import FilesConnector
 from safehold.core.secrets import RootKey, read_root_key
-from safehold.domain.items import ItemKind
+from safehold.domain.items import ItemKind, PreviousTree
 from safehold.store.backends.local import LocalBackend
 from safehold.store.keys import KeyFile
 from safehold.store.vault_store import VaultStore
 from safehold.store.verify import verify
 from tests.formats.make_sample import SAMPLE_KEY, make_sample, told
-from tests.store.vaults import VAULT_ID, Flat, Other, restore
+from tests.store.vaults import VAULT_ID, Flat, Other, new_record, restore
 
 READER = Path(__file__).with_name("read_vault.py")
 SAMPLES = sorted((Path(__file__).parent / "samples").iterdir())
@@ -37,7 +41,7 @@ def run_reader(folder: Path, *arguments: str | Path) -> str:
 
 
 def on_disk(top: bytes, here: bytes = b"") -> Flat:
-    """What a folder holds. The later of two hard-linked names is told as a link to the first."""
+    """What a folder holds: names, kinds, bytes."""
     found: Flat = {}
     for entry in sorted(os.scandir(os.path.join(top, here)), key=lambda entry: entry.name):
         path = os.path.join(here, entry.name)
@@ -77,6 +81,37 @@ def test_the_reader_extracts_from_a_vault_that_was_just_written(
     run_reader(fresh, point, tmp_path / "out")
     manifest = json.loads((fresh / "manifest.json").read_text())[point]
     assert as_manifest(on_disk(os.fsencode(tmp_path / "out"))) == without_hard_link(manifest)
+
+
+def test_the_reader_extracts_what_the_files_connector_took_from_a_real_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    (folder / "a/deep/er").mkdir(parents=True)
+    (folder / "z").write_bytes(b"the first of three names: its folder is listed first")
+    os.link(folder / "z", folder / "a/y")
+    os.link(folder / "z", folder / "a/deep/x")
+    (folder / "a/deep/large").write_bytes(random.Random(1).randbytes(3 << 20))
+    (folder / "a/link").symlink_to("../z")
+    with open(folder / "sparse", "wb") as sparse:
+        sparse.truncate(20 << 20)
+    (tmp_path / "root.key").write_text(SAMPLE_KEY.hex() + "\n")
+    provider = KeyFile(RootKey(SAMPLE_KEY))
+    store = VaultStore.for_writing(LocalBackend.create(tmp_path / "vault"), provider, VAULT_ID)
+    source = SourceSpec("s", "tree", "files", "EFS", "123456789012", "us-east-1", {"path": str(folder)})
+    connector, nothing = FilesConnector(draw=lambda: 0.5), PreviousTree()
+    arn = connector.discover(source)[0].arn
+    told: list[tuple[bytes, str]] = []
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    with (
+        connector.capture(source, arn, nothing, now=now, skip=lambda *what: told.append(what)) as capture,
+        store.session() as session,
+    ):
+        root = store.take_in(session, capture, nothing, advance=lambda items, size: None)
+        session.finish(new_record("p", root, session.stats))
+    run_reader(tmp_path, "p", tmp_path / "out")
+    assert told == []
+    assert on_disk(os.fsencode(tmp_path / "out")) == on_disk(os.fsencode(folder))
+    assert (tmp_path / "out/a/deep/x").samefile(tmp_path / "out/z")
+    assert (tmp_path / "out/sparse").stat().st_blocks == 0
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
