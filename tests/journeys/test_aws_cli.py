@@ -1,0 +1,126 @@
+"""The main job by shell commands: the stock aws CLI, with the profile that `safehold init` wrote."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fixtures.service import ENDED, Service, eventually
+from tools.treecmp import differences, snapshot
+
+pytestmark = pytest.mark.slow
+
+AWS = [sys.executable, "-m", "awscli", "--profile", "safehold"]
+
+
+class Aws:
+    """Runs `aws --profile safehold WORDS`."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    def __call__(self, *words: str) -> Any:
+        """What it prints, as JSON; it must end well."""
+        done = self.run(*words)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        line = [*AWS, *words]
+        return subprocess.run(line, capture_output=True, text=True, env=self.service.environment)
+
+
+@pytest.fixture
+def aws(tmp_path: Path) -> Iterator[Aws]:
+    """A service on the port that its profile names."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    service = Service(tmp_path / "service", "--profile", "safehold", "--port", port)
+    service.start("--port", port)
+    try:
+        yield Aws(service)
+    finally:
+        service.stop()
+
+
+def test_a_tree_is_planned_backed_up_lost_and_restored(aws: Aws, tree: Path) -> None:
+    arn = aws.service.add_source("shell", tree, "--tag", "keep=daily")
+    assert aws("sts", "get-caller-identity")["Account"] == aws.service.account["account_id"]
+    assert [vault["BackupVaultName"] for vault in listed(aws, "vaults")] == ["Default"]
+    aws("backup", "create-backup-vault", "--backup-vault-name", "shell")
+    plan_id = planned(aws)
+
+    before = snapshot(tree)
+    point = backed_up(aws, arn)
+    shutil.rmtree(tree)
+    restored(aws, point, {"newFileSystem": "true", "CreationToken": "whole"})
+    assert differences(before, snapshot(aws.service.writable / "whole")) == []
+    items = json.dumps(["/letters/7.txt"])
+    restored(aws, point, {"newFileSystem": "true", "CreationToken": "item", "ItemsToRestore": items})
+    files = [path for path in (aws.service.writable / "item").rglob("*") if path.is_file()]
+    assert [path.name for path in files] == ["7.txt"]
+
+    refused = aws.run("backup", "delete-backup-vault", "--backup-vault-name", "shell")
+    assert refused.returncode != 0
+    assert "InvalidRequestException" in refused.stderr
+    in_vault = ("--backup-vault-name", "shell")
+    aws("backup", "delete-recovery-point", *in_vault, "--recovery-point-arn", point)
+    assert eventually(
+        lambda: not aws("backup", "list-recovery-points-by-backup-vault", *in_vault)["RecoveryPoints"]
+    )
+    aws("backup", "delete-backup-vault", *in_vault)
+    assert [vault["BackupVaultName"] for vault in listed(aws, "vaults")] == ["Default"]
+    assert [plan["BackupPlanId"] for plan in listed(aws, "plans")] == [plan_id]
+
+
+def listed(aws: Aws, what: str) -> list[Any]:
+    (members,) = [value for value in aws("backup", f"list-backup-{what}").values() if isinstance(value, list)]
+    return members
+
+
+def planned(aws: Aws) -> str:
+    rule = {
+        "RuleName": "nightly",
+        "TargetBackupVaultName": "shell",
+        "ScheduleExpression": "cron(0 2 * * ? *)",
+        "Lifecycle": {"DeleteAfterDays": 35},
+    }
+    tag = {"ConditionType": "STRINGEQUALS", "ConditionKey": "keep", "ConditionValue": "daily"}
+    selection = {
+        "SelectionName": "tagged",
+        "IamRoleArn": aws.service.role_arn,
+        "ListOfTags": [tag],
+    }
+    plan = json.dumps({"BackupPlanName": "nightly", "Rules": [rule]})
+    made = aws("backup", "create-backup-plan", "--backup-plan", plan)
+    chosen = ("--backup-plan-id", made["BackupPlanId"], "--backup-selection", json.dumps(selection))
+    aws("backup", "create-backup-selection", *chosen)
+    return str(made["BackupPlanId"])
+
+
+def backed_up(aws: Aws, arn: str) -> str:
+    """The recovery point's ARN."""
+    what = ("--backup-vault-name", "shell", "--resource-arn", arn, "--iam-role-arn", aws.service.role_arn)
+    job_id = aws("backup", "start-backup-job", *what)["BackupJobId"]
+    ask = ("backup", "describe-backup-job", "--backup-job-id", job_id)
+    assert eventually(lambda: aws(*ask)["State"] in ENDED)
+    job = aws(*ask)
+    assert (job["State"], job.get("StatusMessage")) == ("COMPLETED", None)
+    return str(job["RecoveryPointArn"])
+
+
+def restored(aws: Aws, point: str, metadata: dict[str, str]) -> None:
+    what = ("--recovery-point-arn", point, "--metadata", json.dumps(metadata))
+    started = aws("backup", "start-restore-job", *what, "--iam-role-arn", aws.service.role_arn)
+    ask = ("backup", "describe-restore-job", "--restore-job-id", started["RestoreJobId"])
+    assert eventually(lambda: aws(*ask)["Status"] in ENDED)
+    assert aws(*ask)["Status"] == "COMPLETED"
