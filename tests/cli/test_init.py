@@ -78,6 +78,13 @@ def test_a_place_that_cannot_be_made_is_told(tmp_path: Path, run: Run) -> None:
     assert answer.err.startswith("error: cannot make")
 
 
+def test_storage_that_is_not_there_is_told_before_anything_is_made(tmp_path: Path, run: Run) -> None:
+    answer = run("init", "--data", tmp_path / "data", "--storage-url", f"file://{tmp_path}/unmounted")
+    assert answer.code == 1
+    assert answer.err.startswith("error: the site's storage")
+    assert not (tmp_path / "data").exists()
+
+
 def test_wrong_use_ends_with_two(data: Path, run: Run) -> None:
     assert run("nonsense").code == 2
     assert run("restore").code == 2

@@ -132,7 +132,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_fails_the_job_shows_nothing_and_goes_on_once_there_is_room(
     small_disk: Path, tree: Path, tmp_path: Path
 ) -> None:
-    with serving(tmp_path / "service", "--storage-url", f"file://{small_disk}/vaults") as service:
+    with serving(tmp_path / "service", "--storage-url", f"file://{small_disk}") as service:
         arn = service.add_source("tree", tree)
         first = service.back_up(arn)
         assert (first["State"], first.get("StatusMessage")) == ("COMPLETED", None)

@@ -12,17 +12,21 @@ from safehold.core.errors import AlreadyInstalled, ConfigError
 from safehold.core.secrets import RootKey, create_root_key, read_root_key
 from safehold.records import installation
 from safehold.records.engine import Catalog
+from safehold.store.backends.places import check_storage
 
 
 def make(data: Path, settings: Settings) -> installation.Installation:
     """A data folder with its root key, catalog and `safehold.toml`; the settings are written last.
 
-    Raises AlreadyInstalled when there is one, and changes nothing; ConfigError, RequestError.
+    Raises AlreadyInstalled when there is one, and changes nothing; ConfigError, RequestError,
+    StoreUnavailable when the storage is not there.
     """
     folder = DataFolder(data)
     if folder.settings_file.exists():
         raise AlreadyInstalled(f"{data} holds an installation already")
     check_place(folder, settings)
+    if settings.storage_url:
+        check_storage(settings.storage_url)
     try:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.cache.mkdir(exist_ok=True)
