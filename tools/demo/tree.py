@@ -18,9 +18,9 @@ def make(root: Path) -> None:
     """At least 5,000 files: the standard library, then installed packages until there are enough."""
     library = Path(sysconfig.get_path("stdlib"))
     _copy(library, root, leave_out=_PACKAGE_FOLDERS)
-    packages = _packages()
-    while file_count(root) < ENOUGH_FILES:
-        package = next(packages)
+    for package in _packages():
+        if file_count(root) >= ENOUGH_FILES:
+            break
         _copy(package, root / "site-packages" / package.name)
     _add_special(root)
 
