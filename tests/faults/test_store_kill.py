@@ -9,12 +9,16 @@ import pytest
 
 from tests.faults.store_kill import Trial
 
-ROUNDS = int(os.environ.get("SAFEHOLD_STORE_KILL_ROUNDS", "12"))
+ROUNDS = 12
+SOAK_ROUNDS = int(os.environ.get("SAFEHOLD_STORE_KILL_ROUNDS", "100"))
 
 
-@pytest.mark.slow
-def test_points_survive_kills_of_their_writers_and_readers(tmp_path: Path) -> None:
-    found = Trial(tmp_path, seed=1).run(ROUNDS)
+@pytest.mark.parametrize(
+    "rounds",
+    [pytest.param(ROUNDS, marks=pytest.mark.slow), pytest.param(SOAK_ROUNDS, marks=pytest.mark.soak)],
+)
+def test_points_survive_kills_of_their_writers_and_readers(tmp_path: Path, rounds: int) -> None:
+    found = Trial(tmp_path, seed=1).run(rounds)
     assert found.broken == []
     assert found.kills["backup"] > 0
     assert found.points > 0
