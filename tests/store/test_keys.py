@@ -78,6 +78,16 @@ def test_the_key_object_with_the_highest_number_holds() -> None:
     assert read_keys(backend, PROVIDER, VAULT_ID).newest_epoch == 10
 
 
+def test_keys_of_a_later_version_shut_this_version_out() -> None:
+    # How a later version keeps writers that do not know its rules away from a vault.
+    backend = MemoryBackend()
+    open_or_create_keys(backend, PROVIDER, VAULT_ID)
+    stored = msgspec.msgpack.decode(backend.objects["keys/0"])
+    backend.put("keys/1", [msgspec.msgpack.encode({**stored, "version": 2})])
+    with pytest.raises(Damaged):
+        open_or_create_keys(backend, PROVIDER, VAULT_ID)
+
+
 def test_a_vault_without_keys_has_none() -> None:
     with pytest.raises(ObjectMissing):
         read_keys(MemoryBackend(), PROVIDER, VAULT_ID)
