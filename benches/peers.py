@@ -114,6 +114,7 @@ class _Apt:
         name = wanted.split("/")[0]
         found = set((self.folder / "packages").glob(f"{name}_*.deb"))
         newest = max(found - with_files or found, key=lambda path: path.stat().st_mtime)
+        root.mkdir(parents=True, exist_ok=True)
         return subprocess.run(["dpkg", "-x", str(newest), str(root)], check=False).returncode == 0
 
     def _run(self, tool: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
