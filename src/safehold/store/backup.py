@@ -1,27 +1,24 @@
 """A capture becomes a recovery point: items are read, their bytes stored, their tree built.
 
-Reading runs ahead in threads; what was read is taken in strictly in path order, so that the same content
-makes the same frames and a restore reads them in sequence.
+Reading may run ahead (reading.py); what was read is taken in strictly in path order, so that the same
+content makes the same frames and a restore reads them in sequence.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple, Protocol
 
-from blake3 import blake3
-
 from safehold.domain.items import CONTENT_KINDS, Item, ItemKind, Listing, PreviousTree, walk_order
 from safehold.store.chunking import SMALL_BYTES
 from safehold.store.contents import encode_content
+from safehold.store.reading import ItemReader, ReadItem, Take
 from safehold.store.session import Session
 from safehold.store.trees import PageCutter, write_directory
 
-READERS = 2
 AHEAD_BYTES = 16 << 20
 AHEAD_SEGMENTS = 64
 SEGMENT_ITEMS = 2048
@@ -49,13 +46,6 @@ class Source(Protocol):
     def open(self, directory: bytes, item: Item) -> tuple[Bytes, Item] | None: ...
 
 
-class _Read(NamedTuple):
-    position: int  # in its listing
-    item: Item | None  # as it was when read; None when it vanished
-    data: bytes
-    identity: bytes
-
-
 @dataclass(slots=True)
 class _Open:
     """A directory whose tree is not finished: `items` are settled one by one; None is one that vanished."""
@@ -71,7 +61,7 @@ class _Segment(NamedTuple):
     listing: Listing
     start: int
     end: int
-    batches: list[Future[list[_Read]]]
+    batches: list[Take]
     size: int  # bytes being read
 
 
@@ -163,19 +153,19 @@ class Backup:
     def run(self) -> Item:
         """Take everything in; returns the root item with its tree. Raises SourceError, StoreError."""
         root = self._source.root()
-        with ThreadPoolExecutor(READERS, thread_name_prefix="read") as readers:
-            for segment in self._read_ahead(readers):
+        with ItemReader(self._source.read_whole, self._key) as reader:
+            for segment in self._read_ahead(reader):
                 self._take(segment)
         self._session.stats.items += 1
         return Item(root.name, root.kind, root.size_bytes, root.facts, self._trees.finish())
 
-    def _read_ahead(self, readers: ThreadPoolExecutor) -> Iterator[_Segment]:
+    def _read_ahead(self, reader: ItemReader) -> Iterator[_Segment]:
         """Segments in order, their small items being read; so much ahead of whoever takes them."""
         ahead: deque[_Segment] = deque()
         ahead_bytes = 0
         for listing in walk_order(self._source.listings()):
             for start in range(0, max(1, len(listing.items)), SEGMENT_ITEMS):
-                segment = self._start_reading(readers, listing, start)
+                segment = self._start_reading(reader, listing, start)
                 ahead.append(segment)
                 ahead_bytes += segment.size
                 while ahead_bytes > AHEAD_BYTES or len(ahead) > AHEAD_SEGMENTS:
@@ -184,8 +174,8 @@ class Backup:
                     yield oldest
         yield from ahead
 
-    def _start_reading(self, readers: ThreadPoolExecutor, listing: Listing, start: int) -> _Segment:
-        batches: list[Future[list[_Read]]] = []
+    def _start_reading(self, reader: ItemReader, listing: Listing, start: int) -> _Segment:
+        batches: list[Take] = []
         batch: list[tuple[int, Item]] = []
         size = batch_bytes = 0
         end = min(start + SEGMENT_ITEMS, len(listing.items))
@@ -196,29 +186,17 @@ class Backup:
             batch.append((position, item))
             batch_bytes += item.size_bytes
             if len(batch) >= BATCH_ITEMS or batch_bytes >= BATCH_BYTES:
-                batches.append(readers.submit(self._read, listing.path, batch))
+                batches.append(reader.start(listing.path, batch, batch_bytes))
                 size += batch_bytes
                 batch, batch_bytes = [], 0
         if batch:
-            batches.append(readers.submit(self._read, listing.path, batch))
+            batches.append(reader.start(listing.path, batch, batch_bytes))
         return _Segment(listing, start, end, batches, size + batch_bytes)
-
-    def _read(self, directory: bytes, batch: list[tuple[int, Item]]) -> list[_Read]:
-        found = []
-        key, read_whole = self._key, self._source.read_whole
-        for position, item in batch:
-            got = read_whole(directory, item)
-            if got is None:
-                found.append(_Read(position, None, b"", b""))
-            else:
-                data, as_read = got
-                found.append(_Read(position, as_read, data, blake3(data, key=key).digest()))
-        return found
 
     def _take(self, segment: _Segment) -> None:
         listing = segment.listing
         opened = self._trees.enter(listing) if segment.start == 0 else self._trees.current
-        reads = chain.from_iterable(batch.result() for batch in segment.batches)
+        reads = chain.from_iterable(take() for take in segment.batches)
         upcoming = next(reads, None)
         stats = self._session.stats
         for position in range(segment.start, segment.end):
@@ -235,7 +213,7 @@ class Backup:
             stats.total_bytes += settled.size_bytes if settled is not None else 0
         self._advance(segment.end - segment.start, segment.size)
 
-    def _take_small(self, directory: bytes, read: _Read) -> Item | None:
+    def _take_small(self, directory: bytes, read: ReadItem) -> Item | None:
         item = read.item
         if item is None:
             return None

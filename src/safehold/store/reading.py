@@ -1,0 +1,86 @@
+"""Small items read and named, in batches, ahead of whoever takes them: by one thread, or by several.
+
+While the page cache answers, one thread is fastest: several would spend their time handing Python's lock to
+one another, once for each of a small file's system calls. While the disk must be waited for, several wait
+side by side. Which it is, is measured: a batch that was slow sends the next ones to the many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import NamedTuple, Self, TypeAlias
+
+from blake3 import blake3
+
+from safehold.core.clock import Clock, SystemClock
+from safehold.domain.items import Item
+
+THREADS = 6
+BATCHES_BY_MANY = 48  # after a slow batch; then one thread tries again whether it still is slow
+SLOW_ITEM_SECONDS = 250e-6  # several times what an item costs when nothing is waited for
+SLOW_BYTE_SECONDS = 4e-9
+
+ReadWhole: TypeAlias = Callable[[bytes, Item], tuple[bytes, Item] | None]
+
+
+class ReadItem(NamedTuple):
+    """position: in its listing; item: as it was when read, None when it vanished; identity: the chunk id."""
+
+    position: int
+    item: Item | None
+    data: bytes
+    identity: bytes
+
+
+Batch: TypeAlias = Sequence[tuple[int, Item]]  # positions in the listing, and the items there
+Take: TypeAlias = Callable[[], list[ReadItem]]  # gives a batch's bytes, once
+
+
+class ItemReader:
+    """Use as a `with` block. One thread starts and takes batches, in the same order."""
+
+    def __init__(self, read_whole: ReadWhole, chunk_id_key: bytes, *, clock: Clock | None = None) -> None:
+        self._read_whole = read_whole
+        self._key = chunk_id_key
+        self._clock = clock or SystemClock()
+        self._one = ThreadPoolExecutor(1, thread_name_prefix="read-one")
+        self._many = ThreadPoolExecutor(THREADS, thread_name_prefix="read-many")
+        self._left_for_many = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for pool in (self._one, self._many):
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def start(self, directory: bytes, batch: Batch, size: int) -> Take:
+        """A batch of `size` bytes is to be read; what this returns gives it."""
+        if self._left_for_many > 0:
+            self._left_for_many -= 1
+            return self._many.submit(self._read, directory, batch).result
+        return self._one.submit(self._read_timed, directory, batch, size).result
+
+    def _read_timed(self, directory: bytes, batch: Batch, size: int) -> list[ReadItem]:
+        started = self._clock.monotonic()
+        found = self._read(directory, batch)
+        seconds = self._clock.monotonic() - started
+        if seconds > len(batch) * SLOW_ITEM_SECONDS + size * SLOW_BYTE_SECONDS:
+            self._left_for_many = BATCHES_BY_MANY
+        return found
+
+    def _read(self, directory: bytes, batch: Batch) -> list[ReadItem]:
+        found = []
+        key, read_whole = self._key, self._read_whole
+        for position, item in batch:
+            got = read_whole(directory, item)
+            if got is None:
+                found.append(ReadItem(position, None, b"", b""))
+            else:
+                data, as_read = got
+                found.append(ReadItem(position, as_read, data, blake3(data, key=key).digest()))
+        return found
