@@ -25,7 +25,7 @@ demo:
 
 run:
 	@tools/setup run
-	@[ -e "$(DATA)/safehold.toml" ] || .venv/bin/safehold init --data "$(DATA)" --profile safehold
+	@[ -e "$(DATA)/safehold.toml" ] || .venv/bin/safehold init --data "$(DATA)" --profile safehold $(if $(PORT),--port $(PORT))
 	@exec .venv/bin/safehold serve --data "$(DATA)" $(if $(PORT),--port $(PORT))
 
 test test-fast test-real soak:

@@ -70,6 +70,13 @@ def test_a_first_backup_starts_at_once_when_asked_for(data: Path, tree: Path, ru
     assert job_id in run("jobs").out
 
 
+def test_a_first_backup_is_kept_as_long_as_those_of_the_plan(data: Path, tree: Path, run: Run) -> None:
+    job_id = run("protect", tree, "--now", "--keep-days", 9, "--json").json["job_id"]
+    with opened(data) as installation:
+        job = installation.client.call("DescribeBackupJob", BackupJobId=job_id)
+    assert job["RecoveryPointLifecycle"]["DeleteAfterDays"] == 9
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [

@@ -48,7 +48,7 @@ def protect(installation: Installation, wanted: Protection) -> dict[str, Any]:
         "plan": _told(f"{_plan_name(wanted)}, daily at {wanted.at} {local_zone_name()}", is_new_plan),
         "selection": _told(arn, is_new_selection),
     }
-    job_id = _start(installation, wanted.vault, arn) if wanted.starts_now else None
+    job_id = _start(installation, wanted, arn) if wanted.starts_now else None
     return {
         "source": source.name,
         "resource_arn": arn,
@@ -140,9 +140,14 @@ def _select(installation: Installation, plan_id: str, name: str, arn: str) -> bo
     return True
 
 
-def _start(installation: Installation, vault: str, arn: str) -> str:
+def _start(installation: Installation, wanted: Protection, arn: str) -> str:
+    """A backup on demand, kept as long as those of the plan are."""
     started = installation.client.call(
-        "StartBackupJob", BackupVaultName=vault, ResourceArn=arn, IamRoleArn=installation.role_arn
+        "StartBackupJob",
+        BackupVaultName=wanted.vault,
+        ResourceArn=arn,
+        IamRoleArn=installation.role_arn,
+        Lifecycle={"DeleteAfterDays": wanted.keep_days},
     )
     return str(started["BackupJobId"])
 
