@@ -3,6 +3,7 @@
 pytest_plugins = [
     "tests.fixtures.postgres",
     "tests.fixtures.catalog",
+    "tests.fixtures.disk",
     "tests.fixtures.run",
     "tests.fixtures.budget",
 ]

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.fixtures.disk import DISK_BYTES
 from tests.fixtures.service import Service, eventually, serving
 from tools.treecmp import differences, snapshot
 
 pytestmark = pytest.mark.slow
 
-DISK_BYTES = 24 << 20
 SOON_SECONDS = 5.0
 
 
@@ -117,16 +115,6 @@ def damage(pack: Path) -> None:
         byte = file.read(1)
         file.seek(-1, os.SEEK_CUR)
         file.write(bytes([byte[0] ^ 1]))
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own with room for 24 MiB. Needs root, as mounting does."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", disk], check=True)
-    yield disk
-    subprocess.run(["umount", "--lazy", disk], check=True)
 
 
 def test_a_full_disk_fails_the_job_shows_nothing_and_goes_on_once_there_is_room(

@@ -85,7 +85,7 @@ def restore_job(job: Mapping[str, Any]) -> dict[str, Any]:
         "percent": job.get("PercentDone"),
         "size_bytes": job.get("BackupSizeInBytes"),
         "size": size_text(job.get("BackupSizeInBytes")),
-        "resource": job.get("SourceResourceArn"),
+        "resource": (job.get("SourceResourceArn") or "").split(":", 5)[-1] or None,
         "resource_arn": job.get("SourceResourceArn"),
         "vault": (job.get("BackupVaultArn") or "").rpartition(":")[2] or None,
         "recovery_point_arn": job.get("RecoveryPointArn"),

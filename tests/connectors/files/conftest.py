@@ -89,4 +89,4 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
         with open(run_folder() / "left-out", "a", encoding="utf-8") as names:
-            names.writelines(f"{item.nodeid}\n" for item in left_out)
+            names.writelines(f"{item.nodeid} (needs root)\n" for item in left_out)
