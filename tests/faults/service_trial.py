@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 from tests.fixtures.service import ENDED, Service, eventually
 from tools.treecmp import Entry, differences, snapshot
 
-LATEST_KILL_SECONDS = 0.6  # after the job began to run, which takes about a second
+LATEST_KILL_SECONDS = 0.35  # after the job began to run, which takes about half a second
 WAITING = ("CREATED", "PENDING")
 FILES = 300
 FILE_BYTES = 40_000
