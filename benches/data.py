@@ -11,13 +11,13 @@ from pathlib import Path
 
 ORIGIN = Path("/usr")
 SMALL_FILES = 45_000
-SMALL_BYTES = 64 << 10
+SMALL_BYTES = 1 << 20
 IMAGE_BYTES = 1536 << 20
 IMAGE_FILLED = 0.7  # of the image are files; the rest is free space, as on a real disk
 
 
 def small_files(folder: Path) -> Path:
-    """45,000 files of at most 64 KiB from this machine's own system, in their folders."""
+    """45,000 files of at most 1 MiB from this machine's own system, in their folders."""
     target = folder / "small"
     if not target.exists():
         _copy(_regular_files(lambda size: 0 < size <= SMALL_BYTES), target, count=SMALL_FILES)
