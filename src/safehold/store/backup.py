@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import NamedTuple, Protocol
 
 from safehold.domain.items import CONTENT_KINDS, Item, ItemKind, Listing, PreviousTree, walk_order
@@ -20,10 +19,9 @@ from safehold.store.session import Session
 from safehold.store.trees import PageCutter, write_directory
 
 AHEAD_BYTES = 16 << 20
-AHEAD_SEGMENTS = 64
-SEGMENT_ITEMS = 2048
-BATCH_ITEMS = 64
-BATCH_BYTES = 2 << 20
+AHEAD_LOADS = 32
+LOAD_ITEMS = 256
+LOAD_BYTES = 1 << 20
 
 Advance = Callable[[int, int], None]  # (items, bytes) further; may raise to stop the job
 
@@ -56,13 +54,21 @@ class _Open:
 
 
 class _Segment(NamedTuple):
-    """A run of a listing's items, the small ones among them being read. Huge directories come in several."""
+    """A run of a listing's items; huge directories come in several. `wanted`: those that are read ahead."""
 
     listing: Listing
     start: int
     end: int
-    batches: list[Take]
-    size: int  # bytes being read
+    wanted: list[int]  # their positions in the listing
+    size: int  # their bytes
+
+
+class _Load(NamedTuple):
+    """Neighbouring segments whose small items are read together."""
+
+    segments: list[_Segment]
+    take: Take
+    size: int
 
 
 class TreeWriter:
@@ -154,64 +160,46 @@ class Backup:
         """Take everything in; returns the root item with its tree. Raises SourceError, StoreError."""
         root = self._source.root()
         with ItemReader(self._source.read_whole, self._key) as reader:
-            for segment in self._read_ahead(reader):
-                self._take(segment)
+            for load in self._read_ahead(reader):
+                self._take(load)
         self._session.stats.items += 1
         return Item(root.name, root.kind, root.size_bytes, root.facts, self._trees.finish())
 
-    def _read_ahead(self, reader: ItemReader) -> Iterator[_Segment]:
-        """Segments in order, their small items being read; so much ahead of whoever takes them."""
-        ahead: deque[_Segment] = deque()
+    def _read_ahead(self, reader: ItemReader) -> Iterator[_Load]:
+        """Loads in order, being read; so many bytes ahead of whoever takes them."""
+        ahead: deque[_Load] = deque()
         ahead_bytes = 0
-        for listing in walk_order(self._source.listings()):
-            for start in range(0, max(1, len(listing.items)), SEGMENT_ITEMS):
-                segment = self._start_reading(reader, listing, start)
-                ahead.append(segment)
-                ahead_bytes += segment.size
-                while ahead_bytes > AHEAD_BYTES or len(ahead) > AHEAD_SEGMENTS:
-                    oldest = ahead.popleft()
-                    ahead_bytes -= oldest.size
-                    yield oldest
+        for segments in _together(_segments(walk_order(self._source.listings()))):
+            size = sum(segment.size for segment in segments)
+            wanted = [(s.listing.path, s.listing.items[p]) for s in segments for p in s.wanted]
+            ahead.append(_Load(segments, reader.start(wanted, size), size))
+            ahead_bytes += size
+            while ahead_bytes > AHEAD_BYTES or len(ahead) > AHEAD_LOADS:
+                oldest = ahead.popleft()
+                ahead_bytes -= oldest.size
+                yield oldest
         yield from ahead
 
-    def _start_reading(self, reader: ItemReader, listing: Listing, start: int) -> _Segment:
-        batches: list[Take] = []
-        batch: list[tuple[int, Item]] = []
-        size = batch_bytes = 0
-        end = min(start + SEGMENT_ITEMS, len(listing.items))
-        for position in range(start, end):
-            item = listing.items[position]
-            if item.content is not None or item.kind not in CONTENT_KINDS or item.size_bytes > SMALL_BYTES:
-                continue
-            batch.append((position, item))
-            batch_bytes += item.size_bytes
-            if len(batch) >= BATCH_ITEMS or batch_bytes >= BATCH_BYTES:
-                batches.append(reader.start(listing.path, batch, batch_bytes))
-                size += batch_bytes
-                batch, batch_bytes = [], 0
-        if batch:
-            batches.append(reader.start(listing.path, batch, batch_bytes))
-        return _Segment(listing, start, end, batches, size + batch_bytes)
+    def _take(self, load: _Load) -> None:
+        reads = iter(load.take())
+        for segment in load.segments:
+            self._take_segment(segment, reads)
+        self._advance(sum(segment.end - segment.start for segment in load.segments), load.size)
 
-    def _take(self, segment: _Segment) -> None:
+    def _take_segment(self, segment: _Segment, reads: Iterator[ReadItem]) -> None:
         listing = segment.listing
         opened = self._trees.enter(listing) if segment.start == 0 else self._trees.current
-        reads = chain.from_iterable(take() for take in segment.batches)
-        upcoming = next(reads, None)
+        for position in segment.wanted:
+            opened.items[position] = self._take_small(listing.path, next(reads))
         stats = self._session.stats
         for position in range(segment.start, segment.end):
             item = listing.items[position]
-            if item.kind not in CONTENT_KINDS:
-                continue
-            stats.files += 1
-            if upcoming is not None and upcoming.position == position:
-                opened.items[position] = self._take_small(listing.path, upcoming)
-                upcoming = next(reads, None)
-            elif item.content is None:
-                opened.items[position] = self._take_large(listing.path, item)
-            settled = opened.items[position]
-            stats.total_bytes += settled.size_bytes if settled is not None else 0
-        self._advance(segment.end - segment.start, segment.size)
+            if item.kind in CONTENT_KINDS:
+                stats.files += 1
+                if item.content is None and item.size_bytes > SMALL_BYTES:
+                    opened.items[position] = self._take_large(listing.path, item)
+                settled = opened.items[position]
+                stats.total_bytes += settled.size_bytes if settled is not None else 0
 
     def _take_small(self, directory: bytes, read: ReadItem) -> Item | None:
         item = read.item
@@ -253,6 +241,37 @@ class Backup:
             # Everything that marks a change says "unchanged", and the bytes differ.
             self._session.stats.surprises += 1
         return settled
+
+
+def _segments(listings: Iterator[Listing]) -> Iterator[_Segment]:
+    """Every listing in one segment or several, none with more to read than one load should have."""
+    for listing in listings:
+        start = size = 0
+        wanted: list[int] = []
+        for position, item in enumerate(listing.items):
+            if item.content is None and item.kind in CONTENT_KINDS and item.size_bytes <= SMALL_BYTES:
+                wanted.append(position)
+                size += item.size_bytes
+                if size >= LOAD_BYTES or len(wanted) >= LOAD_ITEMS:
+                    yield _Segment(listing, start, position + 1, wanted, size)
+                    start, wanted, size = position + 1, [], 0
+        if start < len(listing.items) or not listing.items:
+            yield _Segment(listing, start, len(listing.items), wanted, size)
+
+
+def _together(segments: Iterator[_Segment]) -> Iterator[list[_Segment]]:
+    """Small segments in groups: a tree of many small directories costs no more than one large directory."""
+    group: list[_Segment] = []
+    items = size = 0
+    for segment in segments:
+        group.append(segment)
+        items += segment.end - segment.start
+        size += segment.size
+        if size >= LOAD_BYTES or items >= LOAD_ITEMS:
+            yield group
+            group, items, size = [], 0, 0
+    if group:
+        yield group
 
 
 def _is_below(path: bytes, directory: bytes) -> bool:

@@ -7,7 +7,7 @@ Source: FastCDC, Xia et al., USENIX ATC 2016; sizes chosen between restic's and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
 from blake3 import blake3
 from pyfastcdc import FastCDC
@@ -16,6 +16,8 @@ SMALL_BYTES = 1 << 20  # items up to here are one chunk
 MIN_BYTES = 256 << 10
 AVERAGE_BYTES = 1 << 20
 MAX_BYTES = 4 << 20
+BLOCK_BYTES = MAX_BYTES
+BUFFER_BYTES = 2 * MAX_BYTES + BLOCK_BYTES
 ID_BYTES = 32
 ZERO_ID = bytes(ID_BYTES)  # the chunk of nothing but zeros: never stored, restored as a hole
 _ZEROS = bytes(MAX_BYTES)
@@ -40,26 +42,31 @@ class Chunker:
 
     def cut(self, blocks: Iterable[bytes | memoryview]) -> Iterator[bytes]:
         """The same bytes, cut into chunks; where cuts fall does not depend on the blocks."""
-        held: list[bytes | memoryview] = []
-        held_bytes = 0
+        buffer = bytearray(BUFFER_BYTES)
+        view = memoryview(buffer)
+        filled = 0
         for block in blocks:
-            held.append(bytes(block))  # the block's owner may overwrite it once we ask for the next
-            held_bytes += len(block)
-            if held_bytes < 2 * MAX_BYTES:
-                continue
-            buffer = b"".join(held)
-            used = 0
-            for start, end in self._cuts(buffer):
-                # With less than the longest chunk left, more bytes might move the cut: wait for them.
-                if len(buffer) - start < MAX_BYTES:
-                    break
-                used = end
-                yield buffer[start:end]
-            held, held_bytes = [buffer[used:]], len(buffer) - used
-        buffer = b"".join(held)
-        for start, end in self._cuts(buffer):
-            yield buffer[start:end]
+            for start in range(0, len(block), BLOCK_BYTES):
+                part = block[start : start + BLOCK_BYTES]
+                view[filled : filled + len(part)] = part
+                filled += len(part)
+                if filled >= 2 * MAX_BYTES:
+                    used = yield from self._cut_all_but_the_last(view[:filled])
+                    view[: filled - used] = bytes(view[used:filled])
+                    filled -= used
+        for start, end in self._cuts(view[:filled]):
+            yield bytes(view[start:end])
 
-    def _cuts(self, buffer: bytes) -> Iterator[tuple[int, int]]:
+    def _cut_all_but_the_last(self, view: memoryview) -> Generator[bytes, None, int]:
+        """With less than the longest chunk left, more bytes might move the cut. Returns what is cut."""
+        used = 0
+        for start, end in self._cuts(view):
+            if len(view) - start < MAX_BYTES:
+                break
+            used = end
+            yield bytes(view[start:end])
+        return used
+
+    def _cuts(self, buffer: memoryview) -> Iterator[tuple[int, int]]:
         for chunk in self._cdc.cut_buf(buffer):
             yield chunk.offset, chunk.offset + chunk.length

@@ -16,7 +16,7 @@ from safehold.store.sealing import NewSeal, ObjectSeal
 
 RAW = b"\x00"
 ZSTD = b"\x01"
-LEVEL = 3
+LEVEL = 2  # a quarter faster than 3 for 5 % more bytes; frames shared by small files make up for it
 MAX_FRAME_BYTES = 64 << 20  # no frame that we write comes near; a larger claim is damage, not data
 WORTH = 0.97  # compressed smaller than this part of the plain size, or stored raw
 

@@ -10,6 +10,7 @@ import struct
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from itertools import accumulate, repeat
 from typing import NamedTuple
 
 import msgspec
@@ -114,11 +115,10 @@ def entries_of(number: int, directory: Directory) -> Iterator[tuple[bytes, bytes
     for frame, (note, sealed_offset) in enumerate(zip(directory.frames, directory.offsets(), strict=True)):
         if note.kind == FrameKind.RECORD:
             continue
-        offset = 0
-        for position, length in enumerate(note.lengths):
-            chunk_id = note.ids[position * ID_BYTES : (position + 1) * ID_BYTES]
-            yield chunk_id, PLACE.pack(number, frame, sealed_offset, note.sealed_bytes, offset, length)
-            offset += length
+        ids = (note.ids[start : start + ID_BYTES] for start in range(0, len(note.ids), ID_BYTES))
+        offsets = accumulate(note.lengths, initial=0)
+        here = (repeat(number), repeat(frame), repeat(sealed_offset), repeat(note.sealed_bytes))
+        yield from zip(ids, map(PLACE.pack, *here, offsets, note.lengths), strict=False)
 
 
 def build_fragment(objects: Iterable[tuple[ObjectRef, Directory]]) -> Fragment:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from functools import partial
 from typing import NamedTuple
 
 from safehold.store.backends.contract import Backend
@@ -79,6 +80,7 @@ class OpenObject:
         self._notes: list[FrameNote] = []
         self._sealing: list[Future[bytearray]] = []
         self._plain_bytes = 0
+        self._done_plain = self._done_sealed = 0
         self._chunks = 0
 
     @property
@@ -91,6 +93,13 @@ class OpenObject:
         self._sealing.append(sealing)
         self._plain_bytes += frame.size
         self._chunks += len(frame.ids)
+        sealing.add_done_callback(partial(self._count, frame.size))
+
+    def _count(self, plain_bytes: int, sealing: Future[bytearray]) -> None:
+        # RACE: several sealers may be here at once and lose a count; it is an estimate.
+        if not sealing.cancelled() and sealing.exception() is None:
+            self._done_plain += plain_bytes
+            self._done_sealed += len(sealing.result())
 
     def is_full(self) -> bool:
         """As large as a pack should be, judged by what the sealed frames have shrunk to so far."""
@@ -98,10 +107,8 @@ class OpenObject:
             return True
         if self._plain_bytes < PACK_BYTES:
             return False
-        done = [number for number, sealing in enumerate(self._sealing) if sealing.done()]
-        sealed = sum(len(self._sealing[number].result()) for number in done)
-        plain = sum(sum(self._notes[number].lengths) for number in done)
-        return not plain or self._plain_bytes * sealed / plain >= PACK_BYTES
+        shrunk = self._done_sealed / self._done_plain if self._done_plain else 1.0
+        return self._plain_bytes * shrunk >= PACK_BYTES
 
     def store(self, backend: Backend) -> StoredObject:
         """Wait for the frames and put the object. Raises StoreError, ObjectExists."""

@@ -26,16 +26,17 @@ ReadWhole: TypeAlias = Callable[[bytes, Item], tuple[bytes, Item] | None]
 
 
 class ReadItem(NamedTuple):
-    """position: in its listing; item: as it was when read, None when it vanished; identity: the chunk id."""
+    """item: as it was when read, None when it vanished; identity: the chunk id of its bytes."""
 
-    position: int
     item: Item | None
     data: bytes
     identity: bytes
 
 
-Batch: TypeAlias = Sequence[tuple[int, Item]]  # positions in the listing, and the items there
-Take: TypeAlias = Callable[[], list[ReadItem]]  # gives a batch's bytes, once
+Batch: TypeAlias = Sequence[tuple[bytes, Item]]  # items, each with the path of its directory
+Take: TypeAlias = Callable[[], list[ReadItem]]  # gives a batch's items read, in the same order, once
+
+_VANISHED = ReadItem(None, b"", b"")
 
 
 class ItemReader:
@@ -58,29 +59,31 @@ class ItemReader:
         for pool in (self._one, self._many):
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def start(self, directory: bytes, batch: Batch, size: int) -> Take:
+    def start(self, batch: Batch, size: int) -> Take:
         """A batch of `size` bytes is to be read; what this returns gives it."""
+        if not batch:
+            return list
         if self._left_for_many > 0:
             self._left_for_many -= 1
-            return self._many.submit(self._read, directory, batch).result
-        return self._one.submit(self._read_timed, directory, batch, size).result
+            return self._many.submit(self._read, batch).result
+        return self._one.submit(self._read_timed, batch, size).result
 
-    def _read_timed(self, directory: bytes, batch: Batch, size: int) -> list[ReadItem]:
+    def _read_timed(self, batch: Batch, size: int) -> list[ReadItem]:
         started = self._clock.monotonic()
-        found = self._read(directory, batch)
+        found = self._read(batch)
         seconds = self._clock.monotonic() - started
         if seconds > len(batch) * SLOW_ITEM_SECONDS + size * SLOW_BYTE_SECONDS:
             self._left_for_many = BATCHES_BY_MANY
         return found
 
-    def _read(self, directory: bytes, batch: Batch) -> list[ReadItem]:
+    def _read(self, batch: Batch) -> list[ReadItem]:
         found = []
         key, read_whole = self._key, self._read_whole
-        for position, item in batch:
+        for directory, item in batch:
             got = read_whole(directory, item)
             if got is None:
-                found.append(ReadItem(position, None, b"", b""))
+                found.append(_VANISHED)
             else:
                 data, as_read = got
-                found.append(ReadItem(position, as_read, data, blake3(data, key=key).digest()))
+                found.append(ReadItem(as_read, data, blake3(data, key=key).digest()))
         return found
