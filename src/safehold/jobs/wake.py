@@ -10,7 +10,7 @@ from safehold.records.notices import Notices
 
 _log = log.get(__name__)
 
-SQLITE_SECONDS = 0.2
+SQLITE_SECONDS = 0.08
 POSTGRES_SECONDS = 5.0  # the fallback, should a notice be lost with its connection
 NOTICE_SECONDS = 0.5  # how soon a waiting thread sees that it should stop
 
