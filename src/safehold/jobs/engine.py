@@ -55,7 +55,7 @@ class EngineSettings:
 
     url: str
     limits: Mapping[JobKind, int] = field(default_factory=lambda: dict.fromkeys(JobKind, 2))
-    poll_seconds: float = 0.25
+    poll_seconds: float = 0.12
 
 
 class JobEngine:
