@@ -16,7 +16,7 @@ from benches import measure
 from benches.measure import Cost
 from benches.peers import Peer
 
-POLL_SECONDS = 0.05  # what asking costs is in our own CPU seconds
+POLL_SECONDS = 0.25  # asking costs CPU, which is counted as ours; the time is the one in the job's row
 PASSWORD = "correct horse battery staple"
 
 
@@ -151,14 +151,14 @@ class Safehold:
 
     def back_up(self) -> Cost:
         def work() -> float:
-            started = time.perf_counter()
             job = self._client.start_backup_job(
                 BackupVaultName="Default", ResourceArn=self._arn, IamRoleArn=self._role
             )
-            self._point = self._wait(
+            done = self._wait(
                 lambda: self._client.describe_backup_job(BackupJobId=job["BackupJobId"]), "State"
-            )["RecoveryPointArn"]
-            return time.perf_counter() - started
+            )
+            self._point = done["RecoveryPointArn"]
+            return _seconds(done)
 
         return measure.watch(self._server.pid, work)
 
@@ -172,12 +172,13 @@ class Safehold:
         wanted = {"newFileSystem": "true", "targetPath": str(self._restores / target.name), **metadata}
 
         def work() -> float:
-            started = time.perf_counter()
             job = self._client.start_restore_job(
                 RecoveryPointArn=self._point, Metadata=wanted, IamRoleArn=self._role
             )
-            self._wait(lambda: self._client.describe_restore_job(RestoreJobId=job["RestoreJobId"]), "Status")
-            return time.perf_counter() - started
+            job_id = job["RestoreJobId"]
+            return _seconds(
+                self._wait(lambda: self._client.describe_restore_job(RestoreJobId=job_id), "Status")
+            )
 
         return measure.watch(self._server.pid, work)
 
@@ -202,6 +203,11 @@ class Safehold:
     def _cli(self, *arguments: str) -> Any:
         command = [sys.executable, "-m", "safehold.cli.main", *arguments]
         return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def _seconds(job: Any) -> float:
+    """From the accepted call to the job's end."""
+    return float((job["CompletionDate"] - job["CreationDate"]).total_seconds())
 
 
 def _first_arn(added: Any) -> str:

@@ -7,7 +7,7 @@ content makes the same frames and a restore reads them in sequence.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -23,6 +23,7 @@ AHEAD_LOADS = 32
 LOAD_ITEMS = 256
 LOAD_BYTES = 1 << 20
 
+Known = Mapping[bytes, Item]  # what the previous point held in a directory, by name
 Advance = Callable[[int, int], None]  # (items, bytes) further; may raise to stop the job
 
 
@@ -189,19 +190,20 @@ class Backup:
     def _take_segment(self, segment: _Segment, reads: Iterator[ReadItem]) -> None:
         listing = segment.listing
         opened = self._trees.enter(listing) if segment.start == 0 else self._trees.current
+        known = self._previous.listing(listing.path)
         for position in segment.wanted:
-            opened.items[position] = self._take_small(listing.path, next(reads))
+            opened.items[position] = self._take_small(known, next(reads))
         stats = self._session.stats
         for position in range(segment.start, segment.end):
             item = listing.items[position]
             if item.kind in CONTENT_KINDS:
                 stats.files += 1
                 if item.content is None and item.size_bytes > SMALL_BYTES:
-                    opened.items[position] = self._take_large(listing.path, item)
+                    opened.items[position] = self._take_large(listing.path, known, item)
                 settled = opened.items[position]
                 stats.total_bytes += settled.size_bytes if settled is not None else 0
 
-    def _take_small(self, directory: bytes, read: ReadItem) -> Item | None:
+    def _take_small(self, known: Known, read: ReadItem) -> Item | None:
         item = read.item
         if item is None:
             return None
@@ -210,13 +212,13 @@ class Backup:
         if len(read.data) > SMALL_BYTES:  # grown since it was listed
             parts = self._session.add_stream([read.data])
             content = encode_content(parts, self._session.put_page)
-            return self._settle(directory, item, content, len(read.data))
+            return self._settle(known, item, content, len(read.data))
         stats.read_bytes += len(read.data)
         if read.data:
             self._session.add_chunk(read.identity, read.data)
-        return self._settle(directory, item, read.identity if read.data else b"", len(read.data))
+        return self._settle(known, item, read.identity if read.data else b"", len(read.data))
 
-    def _take_large(self, directory: bytes, item: Item) -> Item | None:
+    def _take_large(self, directory: bytes, known: Known, item: Item) -> Item | None:
         opened = self._source.open(directory, item)
         if opened is None:
             return None
@@ -227,16 +229,16 @@ class Backup:
             content.close()
         self._session.stats.read_items += 1
         size = sum(part.length for part in parts)
-        return self._settle(directory, as_read, encode_content(parts, self._session.put_page), size)
+        return self._settle(known, as_read, encode_content(parts, self._session.put_page), size)
 
     def _watched(self, blocks: Iterator[bytes | memoryview]) -> Iterator[bytes | memoryview]:
         for block in blocks:
             yield block
             self._advance(0, len(block))
 
-    def _settle(self, directory: bytes, item: Item, content: bytes, size: int) -> Item:
+    def _settle(self, known: Known, item: Item, content: bytes, size: int) -> Item:
         settled = Item(item.name, item.kind, size, item.facts, content)
-        before = self._previous.listing(directory).get(item.name)
+        before = known.get(item.name)
         if before is not None and before.facts == item.facts and before.content != content:
             # Everything that marks a change says "unchanged", and the bytes differ.
             self._session.stats.surprises += 1

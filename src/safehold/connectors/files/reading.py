@@ -40,7 +40,8 @@ class Reader:
                 seen = os.fstat(descriptor)
                 if len(data) != item.size_bytes or not _is_as_listed(item, seen):
                     return self._read_changing(descriptor, directory, item)
-                return data, with_attributes(item, attributes_of(descriptor))
+                attributes = attributes_of(descriptor)
+                return data, with_attributes(item, attributes) if attributes else item
             finally:
                 os.close(descriptor)
         except OSError as error:
