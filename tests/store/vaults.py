@@ -223,7 +223,7 @@ def back_up(
     vanished: Sequence[bytes] = (),
     block_bytes: int = 1 << 20,
 ) -> PointRecord:
-    before = store.tree(store.point(previous)) if previous else PreviousTree()
+    before = store.previous_tree(store.point(previous)) if previous else PreviousTree()
     with store.session() as session:
         source = TreeSource(tree, before, vanished=vanished, block_bytes=block_bytes)
         root = store.take_in(session, source, before, advance=lambda items, size: None)

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 from safehold.domain.items import CONTENT_KINDS, Item, ItemKind, Listing, PreviousTree, walk_order
 from safehold.store.chunking import SMALL_BYTES
-from safehold.store.contents import encode_content
+from safehold.store.contents import GetPage, encode_content
 from safehold.store.reading import ItemReader, ReadItem, Take
 from safehold.store.session import Session
 from safehold.store.trees import PageCutter, write_directory
@@ -148,12 +148,14 @@ class Backup:
         *,
         chunk_id_key: bytes,
         page_key: bytes,
+        get_page: GetPage,
         advance: Advance,
     ) -> None:
         self._session = session
         self._source = source
         self._previous = previous
         self._key = chunk_id_key
+        self._get_page = get_page
         self._advance = advance
         self._trees = TreeWriter(session, previous, PageCutter(page_key))
 
@@ -170,7 +172,8 @@ class Backup:
         """Loads in order, being read; so many bytes ahead of whoever takes them."""
         ahead: deque[_Load] = deque()
         ahead_bytes = 0
-        for segments in _together(_segments(walk_order(self._source.listings()))):
+        listings = map(self._without_lost, walk_order(self._source.listings()))
+        for segments in _together(_segments(listings)):
             size = sum(segment.size for segment in segments)
             wanted = [(s.listing.path, s.listing.items[p]) for s in segments for p in s.wanted]
             ahead.append(_Load(segments, reader.start(wanted, size), size))
@@ -180,6 +183,21 @@ class Backup:
                 ahead_bytes -= oldest.size
                 yield oldest
         yield from ahead
+
+    def _without_lost(self, listing: Listing) -> Listing:
+        """The listing, where what an unchanged item refers to is gone from the vault: to be read again."""
+        lost = [
+            position
+            for position, item in enumerate(listing.items)
+            if item.content and item.kind in CONTENT_KINDS and not self._session.holds(item, self._get_page)
+        ]
+        if not lost:
+            return listing
+        items = list(listing.items)
+        for position in lost:
+            item = items[position]
+            items[position] = Item(item.name, item.kind, item.size_bytes, item.facts, None)
+        return Listing(listing.path, items)
 
     def _take(self, load: _Load) -> None:
         reads = iter(load.take())

@@ -78,6 +78,7 @@ class ChunkReader:
                 frame = self._frames.frame(place)
                 return self.cut(identity, place, frame)
             except (ObjectMissing, Damaged) as error:
+                self._index.condemn(place)
                 last = error
         raise last
 

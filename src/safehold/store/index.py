@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate, repeat
 from typing import NamedTuple
 
@@ -86,6 +86,8 @@ class Index:
     def __init__(self) -> None:
         self._fragments: list[Fragment] = []
         self._refs: set[ObjectRef] = set()
+        self._sizes: dict[str, int] | None = None
+        self._condemned: set[tuple[str, int]] = set()
         self.covered: set[str] = set()
 
     def add(self, fragment: Fragment) -> None:
@@ -98,10 +100,33 @@ class Index:
         """Does a fragment speak of this very object, not of another attempt's under the same name?"""
         return ref in self._refs
 
+    def note_objects(self, sizes: Mapping[str, int]) -> None:
+        """These objects are there, with their sizes. What was never noted counts as gone, once any was."""
+        self._sizes = {**(self._sizes or {}), **sizes}
+
+    def has_gaps(self) -> bool:
+        """Does a fragment speak of an object that is gone? Then what a point refers to may be gone too."""
+        return self._sizes is not None and not self.covered <= self._sizes.keys()
+
+    def condemn(self, place: Place) -> None:
+        """What lies there was read and is damaged: nothing new shall rely on it."""
+        self._condemned.add((place.object.name, place.frame))
+
     def places(self, chunk_id: bytes) -> Iterator[Place]:
-        """Everywhere the chunk lies, newest fragment first."""
+        """Everywhere the chunk lies, newest fragment first; but for objects that are gone or cut off, and
+        frames known to be damaged."""
         for fragment in reversed(self._fragments):
-            yield from fragment.find(chunk_id)
+            for place in fragment.find(chunk_id):
+                if self._is_there(place):
+                    yield place
+
+    def _is_there(self, place: Place) -> bool:
+        name = place.object.name
+        if self._condemned and (name, place.frame) in self._condemned:
+            return False
+        if self._sizes is None:
+            return True
+        return place.sealed_offset + place.sealed_bytes <= self._sizes.get(name, 0)
 
     def __contains__(self, chunk_id: bytes) -> bool:
         return next(self.places(chunk_id), None) is not None

@@ -110,6 +110,8 @@ def open_or_create_keys(backend: Backend, provider: KeyProvider, vault_id: bytes
     try:
         return read_keys(backend, provider, vault_id)
     except ObjectMissing:
+        if _holds_objects(backend):
+            return _read_keys_of_old(backend, provider, vault_id)
         keys = new_vault_keys()
     wrapped = provider.wrap(msgspec.msgpack.encode(keys), context=_context(vault_id))
     stored = KeyObject(FORMAT_VERSION, vault_id, provider.name, wrapped)
@@ -118,6 +120,23 @@ def open_or_create_keys(backend: Backend, provider: KeyProvider, vault_id: bytes
     except ObjectExists:
         return read_keys(backend, provider, vault_id)
     return keys
+
+
+def _holds_objects(backend: Backend) -> bool:
+    return any(not info.name.startswith(("keys/", "tmp/")) for info in backend.list(""))
+
+
+def _read_keys_of_old(backend: Backend, provider: KeyProvider, vault_id: bytes) -> VaultKeys:
+    """Keys of a vault that holds objects: another first writer may just have made them. Raises KeyMismatch.
+
+    INVARIANT: a vault that lost its keys never gets others; finding the old ones again would not help then.
+    """
+    try:
+        return read_keys(backend, provider, vault_id)
+    except ObjectMissing:
+        raise KeyMismatch(
+            "the vault holds objects, but its keys/ are gone; put them back from a copy"
+        ) from None
 
 
 def read_keys(backend: Backend, provider: KeyProvider, vault_id: bytes) -> VaultKeys:

@@ -31,6 +31,10 @@ class CompleteIndex:
         self._rest: Index | None = None
         self._lock = threading.Lock()
 
+    def condemn(self, place: Place) -> None:
+        """See Index.condemn."""
+        self._index.condemn(place)
+
     def places(self, identity: bytes) -> list[Place]:
         """Everywhere the chunk lies. Raises StoreUnavailable, Damaged."""
         found = list(self._index.places(identity))

@@ -118,12 +118,17 @@ class Restoring:
             yield from self._below(tree, b"")
             return
         made: set[bytes] = set()
-        for path in sorted(set(paths)):
-            item = tree.find(path)
+        for path in _without_those_beneath(paths):
+            try:
+                item = tree.find(path)
+                parents = list(self._parents(tree, path, made))
+            except (Damaged, ObjectMissing) as error:
+                self._unreadable(path, error)
+                continue
             if item is None:
                 self._skip(path, "is not in the recovery point")
                 continue
-            yield from self._parents(tree, path, made)
+            yield from parents
             yield path, item
             if item.kind == ItemKind.DIRECTORY:
                 yield from self._below(tree, path)
@@ -135,7 +140,10 @@ class Restoring:
             return item
         if first in self._stand_ins:
             return Item(item.name, item.kind, 0, {**item.facts, "link_to": self._stand_ins[first]})
-        file = tree.find(first)
+        try:
+            file = tree.find(first)
+        except (Damaged, ObjectMissing):
+            return item  # the target tells that it has nothing to link to
         if file is None or file.kind not in CONTENT_KINDS:
             return item
         self._stand_ins[first] = path
@@ -278,6 +286,15 @@ class Restoring:
 
 def _is_within(path: bytes, paths: Sequence[bytes]) -> bool:
     return not paths or any(p in (b"", path) or path.startswith(p + b"/") for p in paths)
+
+
+def _without_those_beneath(paths: Sequence[bytes]) -> list[bytes]:
+    """Sorted, and without what another one brings along anyway: nothing is restored twice at once."""
+    kept: list[bytes] = []
+    for path in sorted(set(paths), key=lambda path: path.split(b"/")):
+        if not kept or not (path.startswith(kept[-1] + b"/") or not kept[-1]):
+            kept.append(path)
+    return kept
 
 
 def _same_frame(one: Place, other: Place) -> bool:

@@ -11,10 +11,11 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from safehold.core.errors import ObjectExists, StoreError
+from safehold.core.errors import Damaged, ObjectExists, ObjectMissing, StoreError, StoreFull
+from safehold.domain.items import Item
 from safehold.store.backends.contract import Backend
 from safehold.store.chunking import ZERO_ID, Chunker, chunk_id, is_zero
-from safehold.store.contents import Part
+from safehold.store.contents import GetPage, Part, decode_content
 from safehold.store.index import Fragment, Index, ObjectRef, build_fragment, fragment_frames
 from safehold.store.keys import VaultKeys
 from safehold.store.objects import Directory, FrameKind, SealedObject
@@ -85,6 +86,16 @@ class Session:
         identity = chunk_id(self._keys.chunk_id_key, data)
         self.add_chunk(identity, data)
         return Part(identity, len(data))
+
+    def holds(self, item: Item, get_page: GetPage) -> bool:
+        """Has the vault all that an item of an earlier point refers to? Cheap unless something is gone."""
+        if not self._index.has_gaps():
+            return True
+        try:
+            parts = decode_content(item.content or b"", item.size_bytes, get_page)
+            return all(part.id == ZERO_ID or part.id in self._index for part in parts)
+        except (Damaged, ObjectMissing):
+            return False
 
     def put_page(self, page: bytes) -> bytes:
         """Store an item-tree or content-list page; returns its id. Equal pages are one."""
@@ -163,7 +174,12 @@ class Session:
         objects.append((ObjectRef(point.name, point.seal.header), Directory(1, [])))
         fragment = build_fragment(objects)
         self._may_be_known = True
-        self.stats.stored_bytes += self._put_fragment(fragment)
+        try:
+            self.stats.stored_bytes += self._put_fragment(fragment)
+        except StoreFull:
+            self._may_be_known = False  # for certain it is not there, and a full store needs the room
+            raise
+        self._index.note_objects({item.ref.name: item.size_bytes for item in stored})
         self._index.add(fragment)
 
     def _put_fragment(self, fragment: Fragment) -> int:
@@ -180,6 +196,7 @@ class Session:
             there = SealedObject(self._backend, self._keys, self._vault_id, point.name)
             return decode_point(there.record(), point.name)
         self.stats.stored_bytes += stored.size_bytes
+        self._index.note_objects({stored.ref.name: stored.size_bytes})
         self._index.add(build_fragment([(stored.ref, stored.directory)]))
         return record
 

@@ -16,9 +16,11 @@ KEPT_LISTINGS = 256
 class PointTree(PreviousTree):
     """The items of one point. Not thread-safe: one reader each."""
 
-    def __init__(self, root: Item, get_page: GetPage) -> None:
+    def __init__(self, root: Item, get_page: GetPage, *, is_tolerant: bool = False) -> None:
+        """`is_tolerant`: a directory that cannot be read is empty to `listing`."""
         self._root = root
         self._get_page = get_page
+        self._is_tolerant = is_tolerant
         self._kept: OrderedDict[bytes, Mapping[bytes, Item]] = OrderedDict()
 
     def root(self) -> Item:
@@ -31,7 +33,12 @@ class PointTree(PreviousTree):
             return self._kept[path]
         directory = self.directory(path)
         content = directory.content if directory is not None else None
-        found = {item.name: item for item in read_directory(content or b"", self._get_page)}
+        try:
+            found = {item.name: item for item in read_directory(content or b"", self._get_page)}
+        except (Damaged, ObjectMissing):
+            if not self._is_tolerant:
+                raise
+            found = {}
         self._kept[path] = found
         if len(self._kept) > KEPT_LISTINGS:
             self._kept.popitem(last=False)

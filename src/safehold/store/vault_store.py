@@ -18,7 +18,7 @@ from safehold.store.index import Fragment, Index, ObjectRef, build_fragment, fra
 from safehold.store.keys import KeyProvider, VaultKeys, open_or_create_keys, read_keys
 from safehold.store.objects import FrameKind, FrameNote, SealedObject, assemble
 from safehold.store.points import Amendment, PointRecord, decode_amendment, decode_point, encode_record
-from safehold.store.rebuilding import CompleteIndex
+from safehold.store.rebuilding import CHUNK_FOLDERS, CompleteIndex
 from safehold.store.restoring import RestoreCounts, Restoring, Skip, Target
 from safehold.store.sealing import NewSeal, ObjectType, new_object_name
 from safehold.store.session import Session
@@ -63,6 +63,9 @@ class VaultStore:
         """
         if self._index is None:
             index = self._read_fragments()
+            # ORDER: listed after the fragments were read: what a fragment names was there before it.
+            for kind in CHUNK_FOLDERS:
+                index.note_objects({info.name: info.size_bytes for info in self.backend.list(kind.folder)})
             self._uncovered = self._uncovered_points(index)
             index.add(self._fragment_of_uncovered())
             self._index = index
@@ -121,6 +124,11 @@ class VaultStore:
         """The point's items. Reads no data pack."""
         return PointTree(record.root, self.chunks().read)
 
+    def previous_tree(self, record: PointRecord) -> PointTree:
+        """The point's items for the next backup to build upon: a directory whose list cannot be read is one
+        that was not there, so that everything in it is read and stored anew."""
+        return PointTree(record.root, self.chunks().read, is_tolerant=True)
+
     def chunks(self) -> ChunkReader:
         if self._complete is None:
             self._complete = CompleteIndex(self.index(), self.backend, self.object)
@@ -130,13 +138,15 @@ class VaultStore:
 
     def amend(self, point_id: str, kind: str, facts: dict[str, str], *, written_at: int) -> Amendment:
         """Write down a later fact about a point. Several writers get sequence numbers of their own."""
-        sequence = max((a.sequence for a in self.amendments(point_id)), default=0)
+        folder = f"{ObjectType.AMENDMENT.folder}{point_id}/"
+        # From the names alone: one amendment that cannot be read must not keep later facts out.
+        sequence = max((int(info.name.removeprefix(folder)) for info in self.backend.list(folder)), default=0)
         while True:
             sequence += 1
             amendment = Amendment(
                 version=1, point_id=point_id, sequence=sequence, kind=kind, written_at=written_at, facts=facts
             )
-            name = f"{ObjectType.AMENDMENT.folder}{point_id}/{sequence:08}"
+            name = f"{folder}{sequence:08}"
             with suppress(ObjectExists):
                 self._put_records(ObjectType.AMENDMENT, name, [encode_record(amendment)])
                 return amendment
@@ -177,6 +187,7 @@ class VaultStore:
             previous,
             chunk_id_key=self.keys.chunk_id_key,
             page_key=self.keys.page_key,
+            get_page=self.chunks().read,
             advance=advance,
         )
         return backup.run()

@@ -84,6 +84,9 @@ class Verification:
         self._unreadable_objects: set[str] = set()
 
     def run(self, *, read_data: bool) -> VerifyReport:
+        # ORDER: a backup beside us stores objects before the record that needs them: records are listed
+        # first.
+        points = list(self._store.points())
         for kind in ObjectType:
             for info in self._store.backend.list(kind.folder):
                 self._sizes[info.name] = info.size_bytes
@@ -91,7 +94,7 @@ class Verification:
             for name in self._sizes:
                 self._read_object(name)
         self._check_index()
-        for point_id in self._store.points():
+        for point_id in points:
             self._check_point(point_id)
         return self.report
 

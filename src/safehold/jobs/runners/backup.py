@@ -165,7 +165,7 @@ def _previous_tree(
     if previous is not None:
         try:
             record = store.point(previous.id)
-            return record, store.tree(record)
+            return record, store.previous_tree(record)
         except (Damaged, ObjectMissing):
             pass
     return None, PreviousTree()

@@ -31,7 +31,7 @@ class Backend(Protocol):
     def get(self, name: str, *, offset: int = 0, length: int | None = None) -> bytes:
         """`length` bytes from `offset`, fewer at the end; a negative offset counts from the end.
 
-        Raises ObjectMissing.
+        Raises ObjectMissing; Damaged when this object's bytes cannot be had although the store works.
         """
 
     def size(self, name: str) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from safehold.core.errors import ObjectExists, ObjectMissing, StoreFull, StoreUnavailable
+from safehold.core.errors import Damaged, ObjectExists, ObjectMissing, StoreFull, StoreUnavailable
 from safehold.store.backends.contract import ObjectInfo
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
@@ -95,6 +95,8 @@ class LocalBackend:
         try:
             return _read(descriptor, offset, length)
         except OSError as error:
+            if error.errno == errno.EIO:  # the disk cannot read these sectors: this object, not the store
+                raise Damaged(f"{name} in {self.root} cannot be read: {error}") from error
             raise StoreUnavailable(f"cannot read {name} in {self.root}: {error}") from error
         finally:
             os.close(descriptor)
