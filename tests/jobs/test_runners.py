@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import threading
@@ -264,6 +265,26 @@ def test_a_missing_vault_fails_the_job_in_awss_words(house: House) -> None:
         "FAILED",
         "Backup job failed because backup vault arn:v does not exist.",
     )
+
+
+def test_a_restore_in_which_every_file_is_refused_fails_and_tells_no_bytes(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(house.tree)
+    backup = house.back_up()
+
+    def refused(*_: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("safehold.connectors.files.restoring.open_new", refused)
+    part = house.restore(backup)
+    assert (part.state, part.message_category) == ("COMPLETED", "COMPLETED_WITH_ISSUES")
+    assert (part.result or {})["failed_items"] == 1
+    monkeypatch.setattr("safehold.connectors.files.writing.open_new", refused)
+    job = house.restore(backup)
+    assert (job.state, job.size_bytes) == ("FAILED", 0)
+    assert "Permission denied" in (job.status_message or "")
+    assert (job.result or {})["failed_items"] == 2
 
 
 def test_a_damaged_pack_loses_only_what_was_in_it(house: House) -> None:

@@ -99,7 +99,14 @@ class Writer(Protocol):
 
 
 class Restore(Protocol):
-    """A resource being put back. Parents come before what is in them."""
+    """A resource being put back. Parents come before what is in them.
+
+    What the target refuses of one item is told by skip and counted; what concerns the whole target (no room,
+    read-only) raises RestoreError from whichever call meets it.
+    """
+
+    failed_items: int  # told by skip as not put back, of any kind; those that `abandon` ends are not counted
+    failed_files: int  # of these, the ones with bytes of their own
 
     def make(self, path: bytes, item: Item) -> None:
         """An item without bytes of its own: directory, link, fifo, device. Directory facts come last.

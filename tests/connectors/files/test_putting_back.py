@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from safehold.connectors.contract import Restore, SourceSpec
+from safehold.connectors.files import restoring
 from safehold.connectors.files.connector import FilesConnector
 from safehold.core.errors import RestoreError, SourceDenied
 from safehold.domain.items import Fact, Facts, Item, ItemKind
@@ -36,6 +37,10 @@ def file(name: bytes, size: int = 1, **facts: int) -> Item:
 
 def folder(name: bytes) -> Item:
     return Item(name, ItemKind.DIRECTORY, 0, {**FACTS, "m": 0o755})
+
+
+def refused(*_: object) -> int:
+    raise PermissionError(errno.EACCES, "Permission denied")
 
 
 @contextmanager
@@ -252,6 +257,54 @@ def test_another_file_put_in_place_of_one_in_the_making_is_not_written_to(empty_
     assert {path for path, _ in empty_bench.skipped} == {b"f", b"g"}
 
 
+@pytest.mark.parametrize("is_large", [True, False])
+def test_a_hard_link_is_not_made_to_an_old_file_that_stands_where_the_new_one_failed(
+    empty_bench: FilesBench, monkeypatch: pytest.MonkeyPatch, is_large: bool
+) -> None:
+    place = empty_bench.places / "old"
+    for name in ("a/x", "b/x"):
+        (place / name).parent.mkdir(parents=True)
+        (place / name).write_bytes(name.encode())
+    with into(empty_bench, place) as target:
+        first = file(b"x", 2 << 20 if is_large else 1, n=2)
+        if is_large:
+            writer = target.open(b"a/x", first)
+            writer.write_at(0, b"1")
+            writer.abandon()
+        else:
+            monkeypatch.setattr(restoring, "open_new", refused)
+            target.write_whole(b"a/x", first, b"1")
+            monkeypatch.undo()
+        target.make(b"b/x", Item(b"x", ItemKind.HARDLINK, 0, {"link_to": b"a/x"}))
+        target.finish()
+    assert (place / "a/x").read_bytes() == b"a/x"
+    assert (place / "b/x").read_bytes() == b"b/x"
+    assert "which was not restored either" in dict(empty_bench.skipped)[b"b/x"]
+
+
+def test_what_the_target_refuses_is_counted_once_and_the_files_among_it_apart(
+    empty_bench: FilesBench,
+) -> None:
+    place = empty_bench.places / "old"
+    for name in ("small", "large", "fifo"):
+        (place / name / "in the way").mkdir(parents=True)
+    with into(empty_bench, place) as target:
+        target.make(b"d", folder(b"d"))
+        target.write_whole(b"d/fine", file(b"fine"), b"1")
+        assert (target.failed_items, target.failed_files) == (0, 0)
+        target.write_whole(b"small", file(b"small"), b"1")
+        large = target.open(b"large", file(b"large", 10))
+        large.write_at(0, b"0123456789")
+        large.finish()
+        large.abandon()
+        target.open(b"../out", file(b"out", 10)).finish()
+        target.make(b"fifo", Item(b"fifo", ItemKind.FIFO, 0, FACTS))
+        target.make(b"link", Item(b"link", ItemKind.HARDLINK, 0, {"link_to": b"small"}))
+        target.finish()
+        assert (target.failed_items, target.failed_files) == (5, 3)
+    assert len(empty_bench.skipped) == 5
+
+
 def test_a_full_target_ends_the_restore_with_a_clear_error(
     empty_bench: FilesBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -396,6 +449,16 @@ def test_an_attribute_that_the_target_refuses_is_told(empty_bench: FilesBench) -
         target.finish()
     assert os.getxattr(empty_bench.places / "new/f", "user.fine") == b"2"
     assert [why.split(" could")[0] for _, why in empty_bench.skipped] == ["the attribute unknown.namespace"]
+
+
+def test_an_attribute_named_by_any_bytes_is_told_as_text(empty_bench: FilesBench) -> None:
+    item = file(b"f")
+    item.facts["x"] = {b"unknown.caf\xe9": b"1"}
+    with into(empty_bench, empty_bench.places / "new") as target:
+        target.write_whole(b"f", item, b"1")
+        target.finish()
+    ((_, why),) = empty_bench.skipped
+    assert why.encode().startswith(b"the attribute unknown.caf\\xe9 could")
 
 
 # --- any tree

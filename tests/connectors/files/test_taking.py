@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import threading
@@ -15,10 +16,11 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from safehold.connectors.files import mounts
 from safehold.connectors.files.connector import FilesConnector
 from safehold.connectors.files.reading import BLOCK_BYTES
 from safehold.core.errors import ConfigError, SourceDenied, SourceMissing
-from safehold.domain.items import Item, ItemKind, Listing
+from safehold.domain.items import Facts, Item, ItemKind, Listing
 from tests.connectors.contract import backup, capture
 from tests.connectors.files.conftest import FilesBench
 from tests.connectors.memory_point import MemoryPoint
@@ -30,6 +32,12 @@ def only(point: MemoryPoint) -> list[bytes]:
 
 def file_of(listing: Listing, name: bytes) -> Item:
     return next(item for item in listing.items if item.name == name)
+
+
+def replace_facts(point: MemoryPoint, facts: Facts) -> MemoryPoint:
+    """The same point, the root's facts being others."""
+    top = Item(b"", point.top.kind, 0, facts, point.top.content)
+    return replace(point, top=top)
 
 
 @contextmanager
@@ -159,13 +167,44 @@ def test_a_new_owner_or_attribute_alone_makes_an_item_new(empty_bench: FilesBenc
     assert second.item(b"attribute").facts["x"] == {b"user.a": b"1"}
 
 
+def test_an_attribute_that_vanishes_leaves_the_others(
+    empty_bench: FilesBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (empty_bench.folder / "d").mkdir()
+    for name in ("user.a", "user.b", "user.c"):
+        os.setxattr(empty_bench.folder / "d", name, b"1")
+    real = os.getxattr
+
+    def without_b(place: int | bytes, name: str, *, follow_symlinks: bool = True) -> bytes:
+        if name == "user.b":
+            raise OSError(errno.ENODATA, "No data available")
+        return real(place, name, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(os, "getxattr", without_b)
+    assert backup(empty_bench).item(b"d").facts["x"] == {b"user.a": b"1", b"user.c": b"1"}
+
+
 def test_on_a_file_system_whose_times_say_nothing_everything_is_read(
     empty_bench: FilesBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (empty_bench.folder / "f").write_bytes(b"x")
     first = backup(empty_bench)
-    monkeypatch.setattr("safehold.connectors.files.capture.may_trust_times", lambda root: False)
+    monkeypatch.setattr("safehold.connectors.files.mounts.may_trust_times", lambda root: False)
     assert backup(empty_bench, first).read == [b"f"]
+
+
+@pytest.mark.parametrize(("kind", "read"), [("vfat", True), ("fuse.sshfs", True), ("tmpfs", False)])
+def test_each_file_system_below_is_judged_on_its_own(
+    empty_bench: FilesBench, monkeypatch: pytest.MonkeyPatch, kind: str, read: bool
+) -> None:
+    device = os.stat("/dev/shm").st_dev
+    assert device != os.stat("/dev").st_dev
+    with TemporaryDirectory(dir="/dev/shm") as name:
+        (Path(name) / "f").write_bytes(b"x")
+        empty_bench.set(path="/dev", include=[name.removeprefix("/dev") + "/**"], one_file_system=False)
+        monkeypatch.setattr(mounts, "_kind_of", lambda of: kind if of == device else "devtmpfs")
+        first = backup(empty_bench)
+        assert (len(first.read), len(backup(empty_bench, first).read)) == (1, int(read))
 
 
 @pytest.mark.parametrize(("drawn", "read"), [(0.0, 100), (0.5, 50), (0.999999, 5)])
@@ -376,6 +415,48 @@ def test_a_tree_that_is_replaced_while_it_is_walked_fails_the_capture(empty_benc
         empty_bench.folder.mkdir()
         with pytest.raises(SourceMissing, match="replaced"):
             next(listings)
+
+
+# --- what is not mounted
+
+
+def test_a_folder_that_is_empty_now_and_was_not_is_told(empty_bench: FilesBench) -> None:
+    first = backup(empty_bench)
+    assert backup(empty_bench, first).paths() == []
+    assert empty_bench.skipped == []
+    (empty_bench.folder / "f").write_bytes(b"x")
+    second = backup(empty_bench, first)
+    (empty_bench.folder / "f").unlink()
+    backup(empty_bench, second)
+    ((path, why),) = empty_bench.skipped
+    assert path == b""
+    assert "is empty, held 1 items" in why
+    assert "mounted" in why
+
+
+def test_a_folder_on_another_file_system_than_before_is_told(empty_bench: FilesBench) -> None:
+    first = backup(empty_bench)
+    with TemporaryDirectory(dir="/dev/shm") as name:
+        (Path(name) / "f").write_bytes(b"x")
+        assert os.stat(name).st_dev != first.top.facts["v"]
+        empty_bench.folder.rmdir()
+        empty_bench.folder.symlink_to(name)
+        second = backup(empty_bench, first)
+        ((path, why),) = empty_bench.skipped
+        assert path == b""
+        assert "on another file system" in why
+        backup(empty_bench, second)
+        assert len(empty_bench.skipped) == 1
+
+
+def test_a_new_device_number_of_the_same_folder_is_no_trouble_and_is_kept(empty_bench: FilesBench) -> None:
+    first = backup(empty_bench)
+    here = first.top.facts["v"]
+    for before in ({"v": 1}, {}):  # mounted anew; taken before device numbers were kept
+        facts = {**{k: v for k, v in first.top.facts.items() if k != "v"}, **before}
+        earlier = replace_facts(first, facts)
+        assert backup(empty_bench, earlier).top.facts["v"] == here
+    assert empty_bench.skipped == []
 
 
 # --- large and many

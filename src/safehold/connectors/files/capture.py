@@ -15,7 +15,7 @@ from safehold.connectors.files.facts import (
     with_attributes,
 )
 from safehold.connectors.files.folders import Folders
-from safehold.connectors.files.mounts import may_trust_times
+from safehold.connectors.files.mounts import TrustedDevices
 from safehold.connectors.files.reading import FileContent, Reader
 from safehold.connectors.files.settings import FilesSettings
 from safehold.connectors.files.walk import Gaps, Walk
@@ -43,13 +43,14 @@ class FilesCapture:
         self._folders = Folders(open_root(settings.path))
         # What changed from two seconds before the start on may change again without its time moving.
         self._racy_from_ns = int(now.timestamp() * 1e9) - GRANULARITY_NS
-        self._trusts_times = may_trust_times(self._folders.root)
+        self._trusted = TrustedDevices(self._folders.root)
+        self._skip = skip
         self._walk = Walk(
             self._folders,
             previous,
             patterns=settings.patterns,
             one_file_system=settings.one_file_system,
-            trusts_times=self._trusts_times,
+            trusted=self._trusted,
             racy_from_ns=self._racy_from_ns,
             reread=reread,
             skip=skip,
@@ -67,14 +68,24 @@ class FilesCapture:
         descriptor = self._folders.root
         seen = os.fstat(descriptor)
         before = self._previous.root()
-        if before is not None and self._trusts_times and is_same(before, ItemKind.DIRECTORY, seen):
+        if (
+            before is not None
+            and before.facts.get("v") == seen.st_dev
+            and is_same(before, ItemKind.DIRECTORY, seen)
+            and self._trusted.trusts(seen.st_dev, descriptor, b".")
+        ):
             return before
-        root = Item(b"", ItemKind.DIRECTORY, 0, facts_of(seen, self._racy_from_ns))
+        facts = {**facts_of(seen, self._racy_from_ns), "v": seen.st_dev}
+        root = Item(b"", ItemKind.DIRECTORY, 0, facts)
         return with_attributes(root, attributes_of(descriptor))
 
     def listings(self) -> Iterator[Listing]:
         """See Capture.listings. Raises SourceMissing when the folder went away meanwhile."""
-        yield from self._walk.listings()
+        self._tell_if_moved()
+        for listing in self._walk.listings():
+            if not listing.path and not listing.items:
+                self._tell_if_emptied()
+            yield listing
         # A tree that was unmounted or deleted under the walk looks empty from there on.
         os.close(open_root(self._path, same_as=self._folders.root))
 
@@ -83,6 +94,19 @@ class FilesCapture:
 
     def close(self) -> None:
         self._folders.close()
+
+    def _tell_if_moved(self) -> None:
+        before = self._previous.root()
+        seen = os.fstat(self._folders.root)
+        device = before.facts.get("v", seen.st_dev) if before is not None else seen.st_dev
+        # Device numbers of many file systems are new after each mount: alone they tell nothing.
+        if before is not None and device != seen.st_dev and before.facts.get("i") != seen.st_ino:
+            self._skip(b"", "is on another file system than at the last backup; is the right one mounted?")
+
+    def _tell_if_emptied(self) -> None:
+        count = len(self._previous.listing(b""))
+        if count:
+            self._skip(b"", f"is empty, held {count} items at the last backup; is its file system mounted?")
 
 
 def open_root(path: str, *, same_as: int | None = None) -> int:

@@ -11,6 +11,7 @@
     l  where a symbolic link points to, raw
     d  device number of a device
     link_to  of a hard link: path of its group's first member
+    v  of the root alone: device number of its file system
 
 Access times are not kept: reading changes them.
 """
@@ -93,14 +94,7 @@ def attributes_of(descriptor: int) -> dict[bytes, bytes]:
         if error.errno in _NO_ATTRIBUTES:
             return {}
         raise
-    found = {}
-    for name in names:
-        try:
-            found[os.fsencode(name)] = os.getxattr(descriptor, name)
-        except OSError as error:
-            if error.errno not in _NO_ATTRIBUTES:  # RACE: taken off since it was listed
-                raise
-    return found
+    return _values(descriptor, names, follows=True)
 
 
 def attributes_at(folder: int, name: bytes) -> dict[bytes, bytes]:
@@ -109,11 +103,22 @@ def attributes_at(folder: int, name: bytes) -> dict[bytes, bytes]:
     path = b"/proc/self/fd/%d/%s" % (folder, name)
     try:
         names = os.listxattr(path, follow_symlinks=False)
-        return {os.fsencode(n): os.getxattr(path, n, follow_symlinks=False) for n in names}
     except OSError as error:
         if error.errno in _NO_ATTRIBUTES:
             return {}
         raise
+    return _values(path, names, follows=False)
+
+
+def _values(place: int | bytes, names: list[str], *, follows: bool) -> dict[bytes, bytes]:
+    found = {}
+    for name in names:
+        try:
+            found[os.fsencode(name)] = os.getxattr(place, name, follow_symlinks=follows)
+        except OSError as error:
+            if error.errno not in _NO_ATTRIBUTES:  # RACE: taken off since it was listed
+                raise
+    return found
 
 
 def with_attributes(item: Item, attributes: dict[bytes, bytes]) -> Item:

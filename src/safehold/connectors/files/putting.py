@@ -11,6 +11,7 @@ import os
 import threading
 
 from safehold.connectors.contract import Skip
+from safehold.connectors.files.trouble import printable
 from safehold.domain.items import Facts
 
 _SPECIAL_BITS = 0o6000  # set-user-id, set-group-id
@@ -91,7 +92,7 @@ class FactsWriter:
             try:
                 os.setxattr(place, key, value, follow_symlinks=follows)
             except OSError:
-                self._failed(f"the attribute {os.fsdecode(key)}", path)
+                self._failed(f"the attribute {printable(key)}", path)
 
     def _failed(self, what: str, path: bytes) -> None:
         with self._lock:

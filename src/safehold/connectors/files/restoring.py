@@ -21,7 +21,7 @@ from safehold.connectors.files.putting import FactsWriter
 from safehold.connectors.files.trouble import why_not_restored
 from safehold.connectors.files.writing import DiscardingWriter, FileWriter, open_new, write_all, write_data
 from safehold.core.errors import RestoreError
-from safehold.domain.items import Facts, Item, ItemKind
+from safehold.domain.items import CONTENT_KINDS, Facts, Item, ItemKind
 
 # An empty name, ".", ".." or a NUL: none of them can be the name of something in a folder.
 _LEADS_AWAY = re.compile(rb"(?:\A|/)\.{0,2}(?:/|\Z)|\0")
@@ -47,10 +47,12 @@ class FilesRestore:
         self._is_fresh = is_fresh
         self._skip = skip
         self._facts = FactsWriter(clears_acls=not is_fresh or _has_default_acl(root))
+        self.failed_items = 0
+        self.failed_files = 0
         self._lock = threading.Lock()
         self._made_folders: list[tuple[bytes, Facts]] = []
         self._hard_links: list[tuple[bytes, Item]] = []
-        self._first_links: set[bytes] = set()
+        self._first_links: set[bytes] = set()  # first paths of hard-link groups, once their bytes are there
         self._writers: list[FileWriter] = []
 
     def make(self, path: bytes, item: Item) -> None:
@@ -64,31 +66,35 @@ class FilesRestore:
         elif item.kind == ItemKind.DIRECTORY:
             self._make_folder(path, item)
         else:
-            self._place(path, lambda folder, name: self._make_node(folder, name, path, item))
+            self._place(path, item, lambda folder, name: self._make_node(folder, name, path, item))
 
     def write_whole(self, path: bytes, item: Item, data: bytes | memoryview) -> None:
         """See Restore.write_whole. One item costs about seven system calls."""
-        if "n" in item.facts:
-            with self._lock:
-                self._first_links.add(path)
-        self._place(path, lambda folder, name: self._write_file(folder, name, path, item, data))
+        if self._place(path, item, lambda folder, name: self._write_file(folder, name, path, item, data)):
+            self._came_back(path, item)
 
     def open(self, path: bytes, item: Item) -> Writer:
         """See Restore.open. Until its finish() the bytes are under a name of their own."""
         if _LEADS_AWAY.search(path):
-            self._skip(path, _REFUSED)
+            self._lost(path, item, _REFUSED)
             return DiscardingWriter()
         temporary = self._temporary(path.rpartition(b"/")[2])
         try:
-            writer = FileWriter(self._folders, path, temporary, item, self._facts, self._skip)
+            writer = FileWriter(
+                self._folders,
+                path,
+                temporary,
+                item,
+                self._facts,
+                came_back=self._came_back,
+                lost=self._lost,
+            )
         except OSError as error:
-            self._skip(path, why_not_restored(error))
+            self._lost(path, item, why_not_restored(error))
             return DiscardingWriter()
         with self._lock:
             self._writers = [other for other in self._writers if not other.is_closed]
             self._writers.append(writer)
-            if "n" in item.facts:
-                self._first_links.add(path)
         return writer
 
     def finish(self) -> str:
@@ -111,9 +117,21 @@ class FilesRestore:
             writer.abandon()
         self._folders.close()
 
+    def _came_back(self, path: bytes, item: Item) -> None:
+        # ORDER: not before its bytes are under that name; until then an old file may be there.
+        if "n" in item.facts:
+            with self._lock:
+                self._first_links.add(path)
+
+    def _lost(self, path: bytes, item: Item, why: str) -> None:
+        with self._lock:
+            self.failed_items += 1
+            self.failed_files += item.kind in CONTENT_KINDS
+        self._skip(path, why)
+
     def _make_folder(self, path: bytes, item: Item) -> None:
         if _LEADS_AWAY.search(path):
-            self._skip(path, _REFUSED)
+            self._lost(path, item, _REFUSED)
             return
         directory, _, name = path.rpartition(b"/")
         try:
@@ -126,28 +144,29 @@ class FilesRestore:
                     os.unlink(name, dir_fd=folder)
                     os.mkdir(name, 0o700, dir_fd=folder)
         except OSError as error:
-            self._skip(path, why_not_restored(error))
+            self._lost(path, item, why_not_restored(error))
             return
         self._made_folders.append((path, item.facts))
 
     def _make_hard_link(self, path: bytes, item: Item) -> None:
         first = item.facts.get("link_to")
         if not isinstance(first, bytes) or first not in self._first_links:
-            self._skip(path, f"not restored: it is a hard link to {first!r}, which was not restored either")
+            why = f"not restored: it is a hard link to {first!r}, which was not restored either"
+            self._lost(path, item, why)
             return
         directory, _, name = first.rpartition(b"/")
         try:
             # Its own descriptor: entering the link's folder may push this one out.
             source = os.dup(self._folders.descriptor(directory))
         except OSError as error:
-            self._skip(path, why_not_restored(error))
+            self._lost(path, item, why_not_restored(error))
             return
 
         def link(folder: int, new_name: bytes) -> None:
             os.link(name, new_name, src_dir_fd=source, dst_dir_fd=folder, follow_symlinks=False)
 
         try:
-            self._place(path, link)
+            self._place(path, item, link)
         finally:
             os.close(source)
 
@@ -183,11 +202,14 @@ class FilesRestore:
                 with contextlib.suppress(OSError):
                     os.unlink(name, dir_fd=folder)
 
-    def _place(self, path: bytes, create: Callable[[int, bytes], None]) -> None:
-        """Have `create` make something that is not there yet; what is there already is replaced."""
+    def _place(self, path: bytes, item: Item, create: Callable[[int, bytes], None]) -> bool:
+        """Have `create` make something that is not there yet; what is there already is replaced.
+
+        Answers whether that worked; if not, it was told.
+        """
         if _LEADS_AWAY.search(path):
-            self._skip(path, _REFUSED)
-            return
+            self._lost(path, item, _REFUSED)
+            return False
         directory, _, name = path.rpartition(b"/")
         try:
             folder = self._folders.descriptor(directory)
@@ -196,7 +218,9 @@ class FilesRestore:
             except FileExistsError:
                 self._replace(folder, name, create)
         except OSError as error:
-            self._skip(path, why_not_restored(error))
+            self._lost(path, item, why_not_restored(error))
+            return False
+        return True
 
     def _replace(self, folder: int, name: bytes, create: Callable[[int, bytes], None]) -> None:
         temporary = self._temporary(name)

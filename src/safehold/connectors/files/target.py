@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from safehold.connectors.contract import RestoreRequest, SourceSpec
 from safehold.connectors.files.folders import FOLDER_FLAGS
 from safehold.connectors.files.settings import FilesSettings
+from safehold.connectors.files.trouble import printable
 from safehold.core.errors import RestoreError, SourceDenied
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -79,8 +80,8 @@ def open_target(target: Target, job_id: str) -> int:
             current = _step(current, name)
     except OSError as error:
         os.close(current)
-        where = os.path.join(target.root, os.fsdecode(b"/".join(target.folders)))
-        denied = SourceDenied(f"cannot write to {where}: {os.strerror(error.errno or 0)}")
+        where = os.path.join(os.fsencode(target.root), *target.folders)
+        denied = SourceDenied(f"cannot write to {printable(where)}: {os.strerror(error.errno or 0)}")
         denied.hint = "Symbolic links below a writable root are not followed; give the real path."
         raise denied from error
     except RestoreError:

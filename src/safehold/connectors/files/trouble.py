@@ -12,6 +12,11 @@ _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _TARGET_FAILED = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, *_OURS})
 
 
+def printable(name: str | bytes) -> str:
+    """A name of any bytes as text that can be stored and shown; what is not UTF-8 becomes `\\xNN`."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def why_not_taken(error: OSError) -> str:
     """Why one item is not in a backup. Raises SourceError when the trouble is not the item's own."""
     number = error.errno or 0

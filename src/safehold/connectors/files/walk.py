@@ -17,6 +17,7 @@ from safehold.connectors.files.facts import (
     with_attributes,
 )
 from safehold.connectors.files.folders import Folders
+from safehold.connectors.files.mounts import TrustedDevices
 from safehold.connectors.files.patterns import Patterns
 from safehold.connectors.files.trouble import why_not_taken
 from safehold.domain.items import Item, ItemKind, Listing, PreviousTree, join
@@ -62,7 +63,7 @@ class Walk:
         *,
         patterns: Patterns,
         one_file_system: bool,
-        trusts_times: bool,
+        trusted: TrustedDevices,
         racy_from_ns: int,
         reread: Gaps,
         skip: Skip,
@@ -73,7 +74,7 @@ class Walk:
         self._patterns = patterns
         self._device = os.fstat(folders.root).st_dev
         self._one_file_system = one_file_system
-        self._trusts_times = trusts_times
+        self._trusted = trusted
         self._racy_from_ns = racy_from_ns
         self._reread = reread
         self._skip = skip
@@ -128,17 +129,20 @@ class Walk:
                 first = self.links.setdefault((seen.st_dev, seen.st_ino), join(path, name))
                 if first != join(path, name):
                     return _hard_link(name, first, before)
-            if before is None or not self._may_pass(before, kind, seen) or self._reread.is_due():
+            if before is None or not self._may_pass(before, kind, seen, folder) or self._reread.is_due():
                 return file_item(name, seen, self._racy_from_ns)
             return before
         if kind == ItemKind.DIRECTORY and self._one_file_system and seen.st_dev != self._device:
+            # Neither opened nor compared: opening the place of an automatic mount would mount it.
             self._mount_points.add(join(path, name))
-        if before is not None and self._may_pass(before, kind, seen):
+            return self._other_item(folder, name, kind, seen)
+        if before is not None and self._may_pass(before, kind, seen, folder):
             return before
         return self._other_item(folder, name, kind, seen)
 
-    def _may_pass(self, before: Item, kind: ItemKind, seen: os.stat_result) -> bool:
-        return self._trusts_times and is_same(before, kind, seen)
+    def _may_pass(self, before: Item, kind: ItemKind, seen: os.stat_result, folder: int) -> bool:
+        # Its name is the same as before, or it would not be compared.
+        return is_same(before, kind, seen) and self._trusted.trusts(seen.st_dev, folder, before.name)
 
     def _other_item(self, folder: int, name: bytes, kind: ItemKind, seen: os.stat_result) -> Item:
         facts = facts_of(seen, self._racy_from_ns)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from safehold.connectors.contract import Skip
 from safehold.connectors.files.folders import Folders
 from safehold.connectors.files.putting import FactsWriter
 from safehold.connectors.files.trouble import why_not_restored
@@ -57,9 +56,21 @@ class FileWriter:
     """Implements connectors.contract.Writer. Holds nothing open: thousands of files may be in the making."""
 
     def __init__(
-        self, folders: Folders, path: bytes, temporary: bytes, item: Item, facts: FactsWriter, skip: Skip
+        self,
+        folders: Folders,
+        path: bytes,
+        temporary: bytes,
+        item: Item,
+        facts: FactsWriter,
+        *,
+        came_back: Callable[[bytes, Item], None],
+        lost: Callable[[bytes, Item, str], None],
     ) -> None:
-        """An empty file of the item's size is there under its temporary name. Raises OSError."""
+        """An empty file of the item's size is there under its temporary name. Raises OSError.
+
+        came_back  called once its bytes are under its own name
+        lost       called, with the reason, when the target refused it; never after abandon()
+        """
         self.is_closed = False
         self._folders = folders
         self._path = path
@@ -67,7 +78,8 @@ class FileWriter:
         self._temporary = temporary
         self._item = item
         self._facts = facts
-        self._skip = skip
+        self._came_back = came_back
+        self._lost = lost
         folder = folders.descriptor(self._directory)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary, dir_fd=folder)
@@ -104,7 +116,9 @@ class FileWriter:
             os.rename(self._temporary, self._name, src_dir_fd=folder, dst_dir_fd=folder)
         except OSError as error:
             self._fail(error)
+            return
         self.is_closed = True
+        self._came_back(self._path, self._item)
 
     def abandon(self) -> None:
         if self.is_closed:
@@ -127,7 +141,7 @@ class FileWriter:
 
     def _fail(self, error: OSError) -> None:
         self.abandon()
-        self._skip(self._path, why_not_restored(error))
+        self._lost(self._path, self._item, why_not_restored(error))
 
 
 class DiscardingWriter:

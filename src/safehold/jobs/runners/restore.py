@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from safehold.connectors.contract import Connector, RestoreRequest, SourceSpec
+from safehold.connectors.contract import Connector, Restore, RestoreRequest, SourceSpec
 from safehold.core.clock import Clock
 from safehold.core.errors import RestoreError
 from safehold.domain.job_states import JobState
@@ -59,7 +59,7 @@ class RestoreRunner:
             counts = store.restore(record, target, paths=wanted.items, advance=advance, skip=troubles.add)
             context.check()
             created_arn = target.finish()
-        return _outcome(counts, troubles, created_arn)
+        return _outcome(counts, target, troubles, created_arn)
 
     def settle(self, tx: Tx, job: Job, outcome: Outcome) -> None:
         if outcome.state is JobState.COMPLETED:
@@ -83,21 +83,23 @@ class RestoreRunner:
         return point, vault, spec_of(source)
 
 
-def _outcome(counts: RestoreCounts, troubles: Troubles, created_arn: str) -> Outcome:
+def _outcome(counts: RestoreCounts, target: Restore, troubles: Troubles, created_arn: str) -> Outcome:
     message = troubles.message("could not be restored as they were")
-    is_lost = counts.failed > 0 and counts.failed >= counts.files
+    failed = counts.failed + target.failed_items
+    lost = counts.failed + target.failed_files if counts.files else failed
+    is_lost = failed > 0 and lost >= (counts.files or counts.items)
     facts: dict[str, Any] = {
         "items": counts.items,
         "files": counts.files,
         "bytes": counts.bytes,
-        "failed_items": counts.failed,
+        "failed_items": failed,
         **troubles.facts(),
     }
     return Outcome(
         JobState.FAILED if is_lost else JobState.COMPLETED,
         message,
         "COMPLETED_WITH_ISSUES" if message and not is_lost else None,
-        size_bytes=counts.bytes,
+        size_bytes=0 if is_lost else counts.bytes,
         created_resource_arn=created_arn,
         facts=facts,
     )
