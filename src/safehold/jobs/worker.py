@@ -7,6 +7,7 @@ jobs down with it.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -182,6 +183,14 @@ class _Every:
             return False
         self._last[what] = now
         return True
+
+
+def _calm_collector() -> None:
+    """Python's cycle collector looks less often: backups make millions of small values and no cycles, and each
+    of its full runs would walk all of them."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _survive(what: str, work: Callable[[], object]) -> None:
