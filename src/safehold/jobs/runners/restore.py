@@ -88,10 +88,11 @@ def _outcome(counts: RestoreCounts, target: Restore, troubles: Troubles, created
     failed = counts.failed + target.failed_items
     lost = counts.failed + target.failed_files if counts.files else failed
     is_lost = failed > 0 and lost >= (counts.files or counts.items)
+    size_bytes = 0 if is_lost else counts.bytes  # what the target refused was read all the same
     facts: dict[str, Any] = {
         "items": counts.items,
         "files": counts.files,
-        "bytes": counts.bytes,
+        "bytes": size_bytes,
         "failed_items": failed,
         **troubles.facts(),
     }
@@ -99,7 +100,7 @@ def _outcome(counts: RestoreCounts, target: Restore, troubles: Troubles, created
         JobState.FAILED if is_lost else JobState.COMPLETED,
         message,
         "COMPLETED_WITH_ISSUES" if message and not is_lost else None,
-        size_bytes=0 if is_lost else counts.bytes,
+        size_bytes=size_bytes,
         created_resource_arn=created_arn,
         facts=facts,
     )
