@@ -186,8 +186,10 @@ class _Every:
 
 
 def _calm_collector() -> None:
-    """Python's cycle collector looks less often: backups make millions of small values and no cycles, and each
-    of its full runs would walk all of them."""
+    """Python's cycle collector looks less often: backups make millions of small values and no cycles.
+
+    Each of its full runs would walk all of them.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
