@@ -11,7 +11,7 @@ from safehold.domain.job_messages import BUSY_RESOURCE
 from safehold.domain.jobs import JobKind
 from safehold.jobs.dispatch import UNHELD_SECONDS, Dispatcher
 from safehold.jobs.engine import EngineState
-from safehold.records import claims
+from safehold.records import claims, discards
 from safehold.records.engine import Catalog
 from tests.jobs.conftest import NOW, NotingEngine, Shelf
 
@@ -83,6 +83,34 @@ def test_a_job_that_a_worker_holds_is_left_to_it(
     clock.at += HOUR
     assert dispatcher.end_late() == 0
     assert shelf.get().state == "PENDING"
+
+
+def test_a_job_that_began_is_left_to_the_engine_however_late_it_is(
+    dispatcher: Dispatcher, shelf: Shelf, clock: FixedClock
+) -> None:
+    shelf.put(state="RUNNING", attempt=1, complete_by=NOW)
+    clock.at += HOUR
+    assert dispatcher.end_late() == 0
+    assert shelf.get().state == "RUNNING"
+
+
+@pytest.mark.parametrize("attempt", [0, 1])
+def test_what_a_job_left_that_the_engine_gave_up_is_looked_for(
+    dispatcher: Dispatcher,
+    shelf: Shelf,
+    engine: NotingEngine,
+    catalog: Catalog,
+    clock: FixedClock,
+    attempt: int,
+) -> None:
+    shelf.put(handed_over_at=NOW, state="RUNNING" if attempt else "CREATED", attempt=attempt)
+    engine.known["j1"] = EngineState.ENDED
+    clock.at += HOUR
+    dispatcher.restart_forgotten()
+    assert shelf.get().state == "FAILED"
+    with catalog.read() as tx:
+        noted = discards.due(tx, ended_before=clock.at + HOUR, limit=9)
+    assert [job.id for job in noted] == ["j1"] * attempt
 
 
 @pytest.mark.parametrize(

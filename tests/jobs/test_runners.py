@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
 from safehold.connectors.registry import connector_of
 from safehold.core.clock import FixedClock
@@ -24,11 +25,25 @@ from safehold.domain.sources import Source
 from safehold.domain.vaults import Vault
 from safehold.jobs.amending import AmendmentWriter
 from safehold.jobs.discovery import discover
+from safehold.jobs.outcome import Outcome
 from safehold.jobs.runners import all_runners
 from safehold.jobs.steps import JobSteps
+from safehold.jobs.upkeep import all_upkeep
 from safehold.jobs.vaults import VaultAccess
-from safehold.records import amendments, installation, jobs, nodes, recovery_points, sources, tags, vaults
+from safehold.records import (
+    amendments,
+    discards,
+    installation,
+    jobs,
+    nodes,
+    recovery_points,
+    sources,
+    tags,
+    vaults,
+)
 from safehold.records.engine import Catalog
+from safehold.records.tables import job as job_table
+from safehold.records.tables import resource
 from safehold.store.keys import KeyFile
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -232,6 +247,107 @@ def test_an_attempt_after_the_point_was_written_takes_it_for_its_own(house: Hous
     job = house.job(backup.id)
     assert (job.state, job.size_bytes) == ("COMPLETED", (3 << 20) + 3000)
     assert house.vault.point_count == 1
+
+
+def die_before_the_row(house: House, backup: Job, **values: object) -> None:
+    """As if the worker had died between the point's record and its row."""
+    with house.catalog.begin() as tx:
+        recovery_points.forget(tx, backup.id)
+        values = {"state": "RUNNING", "held_key": None, "status_message": None} | values
+        assert jobs.update_in_state(tx, backup.id, ["COMPLETED"], **values)
+
+
+def test_an_attempt_that_takes_a_point_for_its_own_tells_what_the_point_lost(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(house.tree)
+    opened = os.open
+
+    def deny(path: object, *args: object, **options: object) -> int:
+        if path in (b"two", "two"):
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *args, **options)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", deny)
+        backup = house.back_up()
+    assert "two: " in (backup.status_message or "")
+    die_before_the_row(house, backup)
+    house.attempt(backup.id)
+    job = house.job(backup.id)
+    assert (job.state, job.message_category) == ("COMPLETED", "COMPLETED_WITH_ISSUES")
+    assert job.status_message == backup.status_message
+    assert job.result is not None and backup.result is not None
+    assert job.result["troubles"] == backup.result["troubles"] != []
+
+
+def test_a_point_that_is_there_needs_its_source_no_more(house: House) -> None:
+    fill(house.tree)
+    backup = house.back_up()
+    die_before_the_row(house, backup)
+    with house.catalog.begin() as tx:
+        tx.execute(update(resource).values(source_id=None))
+    house.attempt(backup.id)
+    assert house.job(backup.id).state == "COMPLETED"
+    assert house.vault.point_count == 1
+
+
+def test_a_job_whose_vault_was_deleted_meanwhile_has_failed_and_leaves_no_point(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(house.tree)
+    vault = house.vault
+    run = house.steps.run
+
+    def run_then_delete(job_id: str) -> Outcome | None:
+        outcome = run(job_id)
+        with house.catalog.begin() as tx:
+            assert vaults.delete_empty(tx, vault.id)
+        return outcome
+
+    monkeypatch.setattr(house.steps, "run", run_then_delete)
+    backup = house.back_up()
+    assert (backup.state, backup.message_category) == ("FAILED", "ResourceNotFound")
+    assert "does not exist" in (backup.status_message or "")
+    assert house.access.for_reading(vault).is_deleted(backup.id.lower())
+    with house.catalog.read() as tx:
+        assert tx.execute(select(job_table.c.held_key)).scalars().all() == [None]
+
+
+def test_a_point_written_after_its_job_had_ended_elsewhere_is_taken_back(house: House) -> None:
+    fill(house.tree)
+    backup = house.back_up()
+    die_before_the_row(house, backup, state="FAILED")
+    with house.catalog.begin() as tx:
+        discards.note(tx, backup.id)
+    upkeep = {
+        each.name: each
+        for each in all_upkeep(
+            house.catalog, house.access, connector_of, house.clock, discovery_seconds=3600.0
+        )
+    }
+    house.clock.at += timedelta(hours=1)
+    upkeep["take back what jobs left"].work()
+    store = house.access.for_reading(house.vault)
+    assert store.is_deleted(backup.id.lower())
+    upkeep["take back what jobs left"].work()
+    assert len(store.amendments(backup.id.lower())) == 1
+
+
+def test_a_name_that_is_no_unicode_is_told_in_the_message(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(house.tree)
+    os.setxattr(house.tree / "two", b"user.caf\xe9", b"1")
+    backup = house.back_up()
+
+    def refuse(*args: object, **options: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(os, "setxattr", refuse)
+    restore = house.restore(backup)
+    assert restore.state == "COMPLETED"
+    assert "user.caf\\xe9" in (restore.status_message or "")
 
 
 def test_a_point_whose_job_was_stopped_after_all_does_not_stand(house: House) -> None:

@@ -10,14 +10,22 @@ import pytest
 from sqlalchemy import insert
 
 from safehold.core.clock import FixedClock
-from safehold.core.errors import JobAborted, JobExpired, SourceMissing, StoreFull
+from safehold.core.errors import (
+    JobAborted,
+    JobExpired,
+    ResourceNotFound,
+    SourceMissing,
+    StoreFull,
+    StoreUnavailable,
+)
 from safehold.domain.job_states import JobState
 from safehold.domain.jobs import Job, JobKind
 from safehold.jobs.context import JobContext, Runner
+from safehold.jobs.discarding import SETTLED, Discarder
 from safehold.jobs.outcome import Outcome
 from safehold.jobs.patience import Interrupted
 from safehold.jobs.steps import MAX_ATTEMPTS, JobSteps
-from safehold.records import claims
+from safehold.records import claims, discards
 from safehold.records.engine import Catalog
 from safehold.records.tables import tag
 from safehold.records.tx import Tx
@@ -33,9 +41,10 @@ def make_steps(catalog: Catalog, clock: FixedClock) -> Callable[..., JobSteps]:
         *,
         worker_id: str = "a",
         settle: Callable[[Tx, Job, Outcome], None] | None = None,
+        discard: Callable[[Job], None] | None = None,
         stopping: threading.Event | None = None,
     ) -> JobSteps:
-        runners = {JobKind.BACKUP: Runner(run, settle), JobKind.RESTORE: Runner(run, settle)}
+        runners = {kind: Runner(run, settle, discard) for kind in JobKind}
         stopping = stopping or threading.Event()
         return JobSteps(catalog, runners, worker_id=worker_id, clock=clock, stopping=stopping)
 
@@ -164,9 +173,124 @@ def test_what_settle_wrote_is_gone_when_the_end_was_not_written(
     shelf.put()
     with pytest.raises(RuntimeError):
         do_all(make_steps(settle=settle))
-    assert shelf.get().state == "RUNNING"
+    assert (shelf.get().state, shelf.get().worker_id) == ("RUNNING", None)
     with catalog.read() as tx:
         assert tx.execute(tag.select()).all() == []
+
+
+def test_a_job_that_a_bug_ended_keeps_its_resource_from_nobody(
+    make_steps: Callable[..., JobSteps], shelf: Shelf
+) -> None:
+    def settle(tx: Tx, job: Job, outcome: Outcome) -> None:
+        if job.id == "j1":
+            raise RuntimeError("a bug")
+
+    shelf.put("j1")
+    shelf.put("j2")
+    steps = make_steps(settle=settle)
+    with pytest.raises(RuntimeError):
+        do_all(steps, "j1")
+    stopping = threading.Event()
+    threading.Timer(5, stopping.set).start()  # so that a resource that is held fails this test, not hangs it
+    do_all(make_steps(worker_id="b", stopping=stopping), "j2")
+    assert shelf.get("j2").state == "COMPLETED"
+
+
+def refuse_results(tx: Tx, job: Job, outcome: Outcome) -> None:
+    if outcome.state is JobState.COMPLETED:
+        raise ResourceNotFound("The backup vault does not exist.")
+
+
+def test_a_job_whose_results_cannot_be_entered_has_failed_and_they_are_taken_back(
+    make_steps: Callable[..., JobSteps], shelf: Shelf
+) -> None:
+    discarded: list[tuple[str, str]] = []
+    shelf.put("j1")
+    shelf.put("j2")
+    steps = make_steps(settle=refuse_results, discard=lambda job: discarded.append((job.id, job.state)))
+    do_all(steps, "j1")
+    job = shelf.get("j1")
+    assert (job.state, job.status_message) == ("FAILED", "The backup vault does not exist.")
+    assert (job.recovery_point_arn, job.percent_done) == (None, None)
+    assert discarded == [("j1", "FAILED")]
+    do_all(steps, "j2")
+    assert shelf.get("j2").state == "FAILED", "its resource is free again"
+
+
+@pytest.mark.parametrize(
+    ("attempts_before", "error", "is_discarded"),
+    [
+        pytest.param(0, SourceMissing("gone"), False, id="a first attempt made nothing visible"),
+        pytest.param(1, SourceMissing("gone"), True, id="failed"),
+        pytest.param(1, JobAborted("stop"), True, id="stopped"),
+        pytest.param(1, JobExpired("late"), True, id="too late"),
+        pytest.param(1, KeyError("x"), True, id="a bug"),
+        pytest.param(MAX_ATTEMPTS, None, True, id="given up"),
+        pytest.param(1, None, False, id="completed"),
+    ],
+)
+def test_what_earlier_attempts_made_stands_only_if_the_job_completes(
+    make_steps: Callable[..., JobSteps],
+    shelf: Shelf,
+    attempts_before: int,
+    error: Exception | None,
+    is_discarded: bool,
+) -> None:
+    discarded: list[str] = []
+    shelf.put(state="RUNNING", attempt=attempts_before)
+    run = raising(error) if error else lambda context: DONE
+    do_all(make_steps(run, discard=lambda job: discarded.append(job.id)))
+    assert discarded == (["j1"] if is_discarded else [])
+
+
+def test_a_vault_that_cannot_be_told_does_not_keep_the_job_from_ending(
+    make_steps: Callable[..., JobSteps], shelf: Shelf, catalog: Catalog, clock: FixedClock
+) -> None:
+    troubles: list[Exception] = [StoreUnavailable("the disk is not there")]
+    discarded: list[str] = []
+
+    def discard(job: Job) -> None:
+        if troubles:
+            raise troubles.pop()
+        discarded.append(job.id)
+
+    shelf.put(state="RUNNING", attempt=1)
+    do_all(make_steps(raising(SourceMissing("gone")), discard=discard))
+    assert shelf.get().state == "FAILED"
+    discarder = Discarder(catalog, {JobKind.BACKUP: Runner(lambda context: DONE, None, discard)}, clock)
+    assert discarder.discard_due() == 0, "not yet"
+    clock.at += SETTLED + timedelta(seconds=1)
+    assert (discarder.discard_due(), discarded) == (1, ["j1"])
+    assert (discarder.discard_due(), discarded) == (0, ["j1"])
+
+
+@pytest.mark.parametrize(("days", "is_kept"), [(6, True), (8, False)])
+def test_a_vault_that_stays_away_is_asked_for_a_week(
+    catalog: Catalog, shelf: Shelf, clock: FixedClock, days: int, is_kept: bool
+) -> None:
+    def discard(job: Job) -> None:
+        raise StoreUnavailable("the disk is not there")
+
+    shelf.put(state="FAILED", completed_at=NOW)
+    with catalog.begin() as tx:
+        discards.note(tx, "j1")
+    clock.at += timedelta(days=days)
+    Discarder(catalog, {JobKind.BACKUP: Runner(lambda context: DONE, None, discard)}, clock).discard_due()
+    with catalog.read() as tx:
+        assert bool(discards.due(tx, ended_before=clock.at, limit=9)) is is_kept
+
+
+def test_texts_that_are_no_unicode_are_stored_as_escapes(
+    make_steps: Callable[..., JobSteps], shelf: Shelf
+) -> None:
+    facts = {"troubles": [["a\udce9", "zero \0"]], "b\ud800": 1}
+    outcome = Outcome(JobState.COMPLETED, "caf\udce9 skipped", facts=facts)
+    shelf.put()
+    do_all(make_steps(lambda context: outcome))
+    job = shelf.get()
+    assert (job.state, job.status_message) == ("COMPLETED", "caf\\xe9 skipped")
+    assert job.result is not None
+    assert job.result["troubles"] == [["a\\xe9", "zero \\x00"]]
 
 
 def test_a_job_that_has_ended_is_neither_run_nor_changed(

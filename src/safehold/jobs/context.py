@@ -13,6 +13,7 @@ from safehold.core.errors import JobAborted, JobExpired
 from safehold.domain.jobs import Job
 from safehold.jobs.outcome import Outcome
 from safehold.jobs.patience import Interrupted, patiently
+from safehold.jobs.troubles import storable
 from safehold.records import checkpoints, jobs
 from safehold.records.engine import Catalog
 from safehold.records.tx import Tx
@@ -35,14 +36,15 @@ class Runner:
     run     does the work and returns how it ended. May run again after a crash, from its start: every
             effect must be idempotent. Raises SafeholdError for what cannot be done (the job is then FAILED)
             and lets JobAborted and Interrupted through.
-    discard runs instead of `run` going on, when the job is told to stop or its time is over: takes back what
-            an earlier attempt may have made visible. None when nothing can be.
+    discard takes back what the attempts at a job may have made visible, when the job has ended otherwise
+            than COMPLETED or PARTIAL. Runs after that end, more than once, for any job of the kind that was
+            ever begun. None when nothing can be taken back.
     settle  runs in the transaction that ends the job, once at most; None when there is nothing to write.
     """
 
     run: Callable[[JobContext], Outcome]
     settle: Settle | None = None
-    discard: Callable[[JobContext], None] | None = None
+    discard: Callable[[Job], None] | None = None
 
 
 class JobContext:
@@ -142,7 +144,7 @@ class JobContext:
     def _progress_values(self, done: int, total: int | None, message: str | None) -> dict[str, Any]:
         values: dict[str, Any] = {"bytes_done": done}
         if message is not None:
-            values["status_message"] = message
+            values["status_message"] = storable(message)
         if total:
             values["percent_done"] = round(min(100.0, 100.0 * done / total), 2)
             values["expected_completion_at"] = self._expected(done, total)

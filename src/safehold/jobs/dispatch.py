@@ -11,11 +11,11 @@ from datetime import timedelta
 
 from safehold.core import log
 from safehold.core.clock import Clock
-from safehold.domain.job_messages import BUSY_RESOURCE, NOT_COMPLETED, NOT_STARTED, STOPPED
+from safehold.domain.job_messages import BUSY_RESOURCE, NOT_STARTED, STOPPED
 from safehold.domain.job_states import JobEvent, exclusive_key
 from safehold.domain.jobs import Job
 from safehold.jobs.engine import EngineState, JobEngine
-from safehold.records import claims, jobs
+from safehold.records import claims, discards, jobs
 from safehold.records.engine import Catalog
 
 _log = log.get(__name__)
@@ -45,7 +45,10 @@ class Dispatcher:
         return len(waiting)
 
     def end_late(self) -> int:
-        """Jobs that nobody holds and whose window is over are EXPIRED, those told to stop are ABORTED."""
+        """Jobs that never began and whose window is over are EXPIRED, those told to stop are ABORTED.
+
+        Those that began are the engine's, held or not: the steps end them and take back what they left.
+        """
         now = self.clock.now()
         with self.catalog.read() as tx:
             late = claims.unheld_and_late(tx, now=now, limit=BATCH)
@@ -71,18 +74,15 @@ class Dispatcher:
         self.engine.start(job.id, kind=job.kind, partition=partition, priority=priority)
 
     def _expire(self, job: Job) -> bool:
-        return self._end(job, JobEvent.EXPIRE, self._why_late(job))
-
-    def _why_late(self, job: Job) -> str:
-        if job.attempt > 0:
-            return NOT_COMPLETED[job.kind]
         with self.catalog.read() as tx:
             is_busy = claims.is_resource_busy(tx, job)
-        return BUSY_RESOURCE if is_busy else NOT_STARTED[job.kind]
+        return self._end(job, JobEvent.EXPIRE, BUSY_RESOURCE if is_busy else NOT_STARTED[job.kind])
 
     def _end(self, job: Job, event: JobEvent, message: str) -> bool:
         with self.catalog.begin() as tx:
             is_ended = claims.end_unheld(tx, job, event, message=message, now=self.clock.now())
+            if is_ended and job.attempt > 0:
+                discards.note(tx, job.id)  # its attempts may have left something behind
         if is_ended:
-            _log.info("job ended unstarted", extra={"job_id": job.id, "message_text": message})
+            _log.info("a job that nobody held was ended", extra={"job_id": job.id, "message_text": message})
         return is_ended

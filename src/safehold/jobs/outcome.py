@@ -9,6 +9,7 @@ from typing import Any
 from safehold.domain.job_messages import NOT_COMPLETED, STOPPED
 from safehold.domain.job_states import JobState
 from safehold.domain.jobs import JobKind
+from safehold.jobs.troubles import all_storable, storable
 
 SUCCESS = "SUCCESS"
 
@@ -24,6 +25,8 @@ class Outcome:
     recovery_point_arn    the point that a backup made
     created_resource_arn  what a restore made
     facts                 anything else worth keeping, as JSON: counts, skipped items
+
+    Its texts can be stored, whatever they were made of: file names need be no Unicode.
     """
 
     state: JobState
@@ -33,6 +36,16 @@ class Outcome:
     recovery_point_arn: str | None = None
     created_resource_arn: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.status_message is not None:
+            object.__setattr__(self, "status_message", storable(self.status_message))
+        object.__setattr__(self, "facts", all_storable(self.facts))
+
+    @property
+    def is_good(self) -> bool:
+        """Does what the job made stand?"""
+        return self.state in (JobState.COMPLETED, JobState.PARTIAL)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -18,9 +18,10 @@ from safehold.core.errors import JobAborted, JobExpired, SafeholdError
 from safehold.domain.job_states import JobEvent, ending, has_ended
 from safehold.domain.jobs import Job, JobKind
 from safehold.jobs.context import JobContext, Runner
+from safehold.jobs.discarding import Discarder
 from safehold.jobs.outcome import SUCCESS, Outcome, expired, failed, stopped
 from safehold.jobs.patience import Interrupted, patiently
-from safehold.records import checkpoints, claims
+from safehold.records import checkpoints, claims, discards
 from safehold.records.claims import Refusal
 from safehold.records.engine import Catalog
 from safehold.records.tx import Tx
@@ -56,6 +57,7 @@ class JobSteps:
         self._stopping = stopping
         self._confirm = confirm
         self._held: dict[str, Job] = {}
+        self._discards = Discarder(catalog, runners, clock)
 
     def prepare(self, job_id: str) -> bool:
         """The job is this worker's and may run; False when it has ended already."""
@@ -70,10 +72,14 @@ class JobSteps:
         self._guarded(job_id, lambda: self._finish(job_id, outcome))
 
     def _guarded(self, job_id: str, step: Callable[[], T]) -> T:
-        """Let go of the job if this attempt ends here; whoever takes it next repeats the step."""
+        """Let go of the job if this attempt ends here, whatever ended it: nothing stays held by nobody.
+
+        After Interrupted, whoever takes it next repeats the step; after anything else (a bug) the engine is
+        done with the job, and the dispatcher ends it as given up.
+        """
         try:
             return step()
-        except Interrupted:
+        except BaseException:
             self._let_go(job_id)
             raise
 
@@ -145,7 +151,12 @@ class JobSteps:
         if runner is None:
             return failed(f"This worker cannot run jobs of the kind {job.kind}.")
         try:
-            return self._attempt(runner, context)
+            context.check()
+            return runner.run(context)
+        except JobExpired:
+            return expired(job.kind)
+        except JobAborted:
+            return stopped(job.kind)
         except SafeholdError as error:
             _log.warning("job failed", extra={"job_id": job.id, "error": str(error)})
             return failed(f"{error} {error.hint}".strip(), category=type(error).__name__)
@@ -153,21 +164,30 @@ class JobSteps:
             _log.exception("job failed in a way that nobody foresaw", extra={"job_id": job.id})
             return failed("Internal error; the worker's log has its trace.", category="InternalError")
 
-    def _attempt(self, runner: Runner, context: JobContext) -> Outcome:
-        try:
-            context.check()
-            return runner.run(context)
-        except (JobAborted, JobExpired) as error:
-            if runner.discard is not None:
-                runner.discard(context)
-            kind = context.job.kind
-            return expired(kind) if isinstance(error, JobExpired) else stopped(kind)
-
     def _finish(self, job_id: str, outcome: Outcome) -> None:
         job = self._hold(job_id)
-        if job is not None and not self._transact(lambda tx: self._end(tx, job, outcome)):
-            raise Interrupted(f"another attempt has taken over {job_id}")
+        if job is None:
+            return
+        ended_as = self._end_as(job, outcome)
         self._held.pop(job_id, None)
+        # A first attempt made nothing visible, as far as anybody knows. ORDER: only when the job has ended:
+        # what is taken back is never taken for its own by an attempt that comes later.
+        if not ended_as.is_good and (job.attempt > 1 or ended_as is not outcome):
+            self._discards.discard_now(job.id)
+
+    def _end_as(self, job: Job, outcome: Outcome) -> Outcome:
+        """How the job has ended: as `outcome` says, or FAILED when its results cannot be entered."""
+        try:
+            is_ended = self._transact(lambda tx: self._end(tx, job, outcome))
+        except SafeholdError as error:
+            _log.warning("a job's results cannot be entered", extra={"job_id": job.id, "error": str(error)})
+            message = f"{error} {error.hint}".strip()
+            refused = replace(failed(message, category=type(error).__name__), facts=outcome.facts)
+            is_ended = self._transact(lambda tx: self._end(tx, job, refused))
+            outcome = refused
+        if not is_ended:
+            raise Interrupted(f"another attempt has taken over {job.id}")
+        return outcome
 
     def _end(self, tx: Tx, job: Job, outcome: Outcome) -> bool:
         is_ended = claims.move_fenced(tx, job, ending(outcome.state), **self._final_values(outcome))
@@ -176,11 +196,14 @@ class JobSteps:
             if runner is not None and runner.settle is not None:
                 runner.settle(tx, job, outcome)
             checkpoints.delete_all(tx, job.id)
+            if runner is not None and runner.discard is not None and not outcome.is_good:
+                discards.note(tx, job.id)
         return is_ended
 
     def _final_values(self, outcome: Outcome) -> dict[str, Any]:
-        is_good = ending(outcome.state) in (JobEvent.COMPLETE, JobEvent.COMPLETE_PARTLY)
-        category = outcome.message_category or (SUCCESS if is_good and not outcome.status_message else None)
+        category = outcome.message_category or (
+            SUCCESS if outcome.is_good and not outcome.status_message else None
+        )
         values: dict[str, Any] = {
             "status_message": outcome.status_message,
             "message_category": category,
@@ -193,7 +216,7 @@ class JobSteps:
             values["recovery_point_arn"] = outcome.recovery_point_arn
         if outcome.size_bytes is not None:
             values["size_bytes"] = outcome.size_bytes
-        return values | ({"percent_done": 100.0} if is_good else {})
+        return values | ({"percent_done": 100.0} if outcome.is_good else {})
 
     def _let_go(self, job_id: str) -> None:
         job = self._held.pop(job_id, None)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import json
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 KEPT = 100
 TOLD = 3
@@ -23,7 +24,7 @@ class Troubles:
         with self._lock:
             self.count += 1
             if len(self.kept) < KEPT:
-                self.kept.append((shown(path), what))
+                self.kept.append((shown(path), storable(what)))
 
     def message(self, could_not: str) -> str | None:
         """One sentence for the job's message; None when all went well."""
@@ -36,7 +37,37 @@ class Troubles:
     def facts(self) -> dict[str, Any]:
         return {"troubled_items": self.count, "troubles": [list(each) for each in self.kept]}
 
+    def to_text(self) -> str:
+        """As a recovery point's record keeps them: an attempt that finds the record tells them too."""
+        with self._lock:
+            return json.dumps(self.facts(), ensure_ascii=False)
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        facts = json.loads(text)
+        return cls(facts["troubled_items"], [(path, what) for path, what in facts["troubles"]])
+
 
 def shown(path: bytes) -> str:
     """A path for people and JSON: bytes that are no UTF-8 as backslash escapes, the root as a slash."""
-    return os.fsdecode(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") or "/"
+    return path.decode("utf-8", "backslashreplace") or "/"
+
+
+def storable(text: str) -> str:
+    """The text as databases and JSON take it: what is no Unicode, and the zero character, as escapes."""
+    try:
+        data = text.encode("utf-8", "surrogateescape")  # what the system's names are made of
+    except UnicodeEncodeError:
+        data = text.encode("utf-8", "backslashreplace")
+    return data.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
+
+
+def all_storable(value: Any) -> Any:
+    """The same for all texts in a JSON value."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, Mapping):
+        return {storable(name): all_storable(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [all_storable(each) for each in value]
+    return value

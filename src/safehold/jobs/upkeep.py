@@ -7,12 +7,14 @@ from collections.abc import Callable
 from safehold.connectors.contract import Connector
 from safehold.core.clock import Clock
 from safehold.jobs.amending import AmendmentWriter
+from safehold.jobs.discarding import Discarder
 from safehold.jobs.discovery import discover_due
+from safehold.jobs.runners import all_runners
 from safehold.jobs.vaults import VaultAccess
 from safehold.jobs.worker import Upkeep
 from safehold.records.engine import Catalog
 
-HOUR = 3600.0
+MINUTE, HOUR = 60.0, 3600.0
 
 
 def all_upkeep(
@@ -25,6 +27,7 @@ def all_upkeep(
 ) -> list[Upkeep]:
     """The one list of it."""
     writer = AmendmentWriter(catalog, access, clock)
+    discarder = Discarder(catalog, all_runners(catalog, access, connector_of, clock), clock)
 
     def discover() -> int:
         return discover_due(catalog, connector_of, now=clock.now(), every_seconds=discovery_seconds)
@@ -33,4 +36,5 @@ def all_upkeep(
         Upkeep("discover", max(1.0, discovery_seconds / 10), discover),
         Upkeep("tell vaults", 1.0, writer.write_pending),
         Upkeep("forget what vaults know", HOUR, writer.forget_written),
+        Upkeep("take back what jobs left", MINUTE, discarder.discard_due),
     ]

@@ -24,19 +24,24 @@ class VaultAccess:
 
     def for_writing(self, vault: Vault) -> VaultStore:
         """The vault's store; made first when it holds no point. Raises StoreUnavailable, KeyMismatch."""
-        backend = self._place(vault, create=vault.point_count == 0)
+        backend = self._place(vault.site, vault.id, create=vault.point_count == 0)
         return VaultStore.for_writing(backend, self.provider, store_id(vault))
 
     def for_reading(self, vault: Vault) -> VaultStore:
         """Raises StoreUnavailable, ObjectMissing (nothing was ever stored in it), KeyMismatch."""
-        return VaultStore.for_reading(self._place(vault, create=False), self.provider, store_id(vault))
+        return self.of_deleted(vault.site, vault.id)
 
-    def _place(self, vault: Vault, *, create: bool) -> Backend:
+    def of_deleted(self, site: str, vault_id: str) -> VaultStore:
+        """The store of a vault that may have no row any more; raises as `for_reading`."""
+        place = self._place(site, vault_id, create=False)
+        return VaultStore.for_reading(place, self.provider, uuid.UUID(vault_id).bytes)
+
+    def _place(self, site: str, vault_id: str, *, create: bool) -> Backend:
         with self.catalog.read() as tx:
-            url = sites.storage_url(tx, vault.site)
+            url = sites.storage_url(tx, site)
         if url is None:
-            raise StoreUnavailable(f"site {vault.site} has no storage")
-        return open_place(url, vault.id, create=create)
+            raise StoreUnavailable(f"site {site} has no storage")
+        return open_place(url, vault_id, create=create)
 
 
 def store_id(vault: Vault) -> bytes:

@@ -113,9 +113,9 @@ def end_unheld(tx: Tx, job: Job, event: JobEvent, *, message: str, now: datetime
 
 
 def unheld_and_late(tx: Tx, *, now: datetime, limit: int) -> list[Job]:
-    """Jobs that nobody holds and whose start window, or completion window, has ended."""
-    late = or_(and_(t.c.attempt == 0, t.c.start_by < now), t.c.complete_by < now)
-    return _unheld(tx, late, limit=limit)
+    """Jobs that nobody ever began and whose start window, or completion window, has ended."""
+    late = or_(t.c.start_by < now, t.c.complete_by < now)
+    return _unheld(tx, and_(t.c.attempt == 0, late), limit=limit)
 
 
 def unheld_and_aborted(tx: Tx, *, limit: int) -> list[Job]:

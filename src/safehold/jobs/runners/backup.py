@@ -37,6 +37,7 @@ from safehold.store.points import RECORD_VERSION, PointRecord
 from safehold.store.vault_store import VaultStore
 
 NO_VAULT = "Backup job failed because backup vault {arn} does not exist."
+TROUBLES = "troubles"  # among the facts of a point's record: what it lost
 TOO_MANY_TAGS = "The resultant tag set must not have more than 50 user tags."
 
 
@@ -72,27 +73,40 @@ class BackupRunner:
     clock: Clock
 
     def run(self, context: JobContext) -> Outcome:
-        plan = self._plan(context.job)
-        if isinstance(plan, Outcome):
-            return plan
-        store = self.access.for_writing(plan.vault)
-        record = store.find_point(plan.point_id)
-        troubles = Troubles()
-        if record is None:
-            record = self._take(context, plan, store, troubles)
-        return _outcome(plan, record, troubles)
-
-    def discard(self, context: JobContext) -> None:
-        """An earlier attempt may have written the point and died before it said so: it shall not stand."""
+        job = context.job
         with self.catalog.read() as tx:
-            vault = self._vault(tx, context.job)
-        if context.attempt == 1 or vault is None:
-            return
+            vault = self._vault(tx, job)
+        if vault is None:
+            return failed(NO_VAULT.format(arn=job.vault_arn), category="VaultNotFound")
         store = self.access.for_writing(vault)
-        point_id = context.job.id.lower()
-        if store.find_point(point_id) is not None:
-            facts = {"reason": "the job did not complete"}
-            store.amend(point_id, "deletion", facts, written_at=to_micros(self.clock.now()))
+        # ORDER: before anything is asked of the source: a point that is there needs it no more.
+        record = store.find_point(job.id.lower())
+        if record is None:
+            plan = self._plan(job, vault)
+            if isinstance(plan, Outcome):
+                return plan
+            record = self._take(context, plan, store)
+        return _outcome(job, vault, record)
+
+    def discard(self, job: Job) -> None:
+        """An attempt may have written the point and died, or lost the job, before it said so: it shall not
+        stand.
+        """
+        store = self._store_left(job)
+        point_id = job.id.lower()
+        if store is None or store.find_point(point_id) is None or store.is_deleted(point_id):
+            return
+        facts = {"reason": "the job did not complete"}
+        store.amend(point_id, "deletion", facts, written_at=to_micros(self.clock.now()))
+
+    def _store_left(self, job: Job) -> VaultStore | None:
+        """Where the job's point is, if there is one: even in a vault that was deleted meanwhile."""
+        point = (job.result or {}).get("point")
+        with self.catalog.read() as tx:
+            vault = vaults.find_by_id(tx, point["vault_id"]) if point else self._vault(tx, job)
+        if vault is not None:
+            return self.access.for_writing(vault)
+        return self.access.of_deleted(job.site, point["vault_id"]) if point else None
 
     def settle(self, tx: Tx, job: Job, outcome: Outcome) -> None:
         """The point becomes visible in the same transaction that ends its job."""
@@ -104,12 +118,9 @@ class BackupRunner:
         if recovery_points.insert_if_new(tx, point):
             tags.put(tx, point.arn, row["tags"])
 
-    def _plan(self, job: Job) -> _Plan | Outcome:
+    def _plan(self, job: Job, vault: Vault) -> _Plan | Outcome:
         request = BackupRequest.from_json(job.request)
         with self.catalog.read() as tx:
-            vault = self._vault(tx, job)
-            if vault is None:
-                return failed(NO_VAULT.format(arn=job.vault_arn), category="VaultNotFound")
             resource = resources.get(tx, job.resource_arn, account_id=job.account_id, site=job.site)
             source = sources.find(tx, resource.source_id) if resource.source_id else None
             own_tags = tags.of(tx, job.resource_arn)
@@ -126,7 +137,8 @@ class BackupRunner:
     def _vault(self, tx: Tx, job: Job) -> Vault | None:
         return vaults.find(tx, account_id=job.account_id, site=job.site, name=job.vault_name or "")
 
-    def _take(self, context: JobContext, plan: _Plan, store: VaultStore, troubles: Troubles) -> PointRecord:
+    def _take(self, context: JobContext, plan: _Plan, store: VaultStore) -> PointRecord:
+        troubles = Troubles()
         store.compact_index()
         before, tree = _previous_tree(store, plan.previous)
         advance = ByteCount(context, before.stats.total_bytes if before else plan.resource.size_bytes)
@@ -139,6 +151,7 @@ class BackupRunner:
             root = store.take_in(session, capture, tree, advance=advance)
             context.check()
             session.stats.skipped_items = troubles.count
+            facts = _facts(plan, connector.restore_metadata(plan.source, plan.found))
             record = PointRecord(
                 version=RECORD_VERSION,
                 point_id=plan.point_id,
@@ -153,7 +166,7 @@ class BackupRunner:
                 previous_point_id=before.point_id if before else None,
                 root=root,
                 stats=session.stats,
-                facts=_facts(plan, connector.restore_metadata(plan.source, plan.found)),
+                facts=facts | {TROUBLES: troubles.to_text()},
             )
             return session.finish(record)
 
@@ -190,16 +203,18 @@ def _facts(plan: _Plan, restore_metadata: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _outcome(plan: _Plan, record: PointRecord, troubles: Troubles) -> Outcome:
+def _outcome(job: Job, vault: Vault, record: PointRecord) -> Outcome:
+    """As the record says, whichever attempt wrote it."""
+    troubles = Troubles.from_text(record.facts[TROUBLES])
     message = troubles.message("could not be backed up as they should")
     if record.stats.surprises:
         told = f"{record.stats.surprises} files had changed although their times say otherwise"
         message = f"{message}. {told}" if message else told
-    unmet = plan.request.unmet()
+    unmet = BackupRequest.from_json(job.request).unmet()
     if unmet is not None:
         message = f"{message}. {unmet}" if message else unmet
     row = {
-        "vault_id": plan.vault.id,
+        "vault_id": vault.id,
         "tags": json.loads(record.facts["tags"]),
         "restore_metadata": json.loads(record.facts["restore_metadata"]),
         "resource_facts": json.loads(record.facts["resource_facts"]),
