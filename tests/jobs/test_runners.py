@@ -277,7 +277,8 @@ def test_an_attempt_that_takes_a_point_for_its_own_tells_what_the_point_lost(
     job = house.job(backup.id)
     assert (job.state, job.message_category) == ("COMPLETED", "COMPLETED_WITH_ISSUES")
     assert job.status_message == backup.status_message
-    assert job.result is not None and backup.result is not None
+    assert job.result is not None
+    assert backup.result is not None
     assert job.result["troubles"] == backup.result["troubles"] != []
 
 
