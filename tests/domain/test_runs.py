@@ -108,3 +108,14 @@ def test_a_sleep_of_years_writes_down_no_more_than_a_hundred_due_times() -> None
 def test_the_next_time_to_decide_is_that_of_any_rule() -> None:
     assert next_due([HOURLY, TWICE_A_DAY], at("3:10")) == at("4:00")
     assert next_due([a_rule("once", "0 5 1 1 ? 2030")], at("5:00")) is None
+
+
+def test_a_run_whose_window_is_over_overrides_only_if_it_took_place() -> None:
+    short = a_rule("short", "30 5 * * ? *", days=1, window=120)
+    long = a_rule("long", "0 5 * * ? *", days=35)
+    rules, now = [short, long], at("6:30")
+    before = at("5:30") - timedelta(days=1)
+    assert catch_up(short, rules, last=before, now=now) == CaughtUp(to_run=at("5:30"))
+    took_place = {("long", at("5:00"))}
+    assert catch_up(short, rules, last=before, now=now, fired=took_place) == CaughtUp(overridden=at("5:30"))
+    assert catch_up(short, rules, last=before, now=at("5:59")) == CaughtUp(overridden=at("5:30"))

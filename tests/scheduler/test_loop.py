@@ -164,3 +164,24 @@ def _replace(world: World, change: Callable[[PlanVersion], object]) -> None:
     with world.catalog.begin() as tx:
         (plan,) = plans.active(tx)
         plans.replace_document(tx, replace(plan, version_id="v2", document=change(plan)))  # type: ignore[arg-type]
+
+
+def test_a_rule_that_fails_keeps_no_other_rule_of_its_plan_from_its_due_time(
+    sqlite_world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    sqlite_world.plan(replace(HOURLY, name="broken"), HOURLY)
+    sqlite_world.selection("all", "*")
+    sqlite_world.resource("home")
+    with sqlite_world.catalog.begin() as tx:
+        tx.exec_driver_sql(
+            "create trigger broken before insert on firing when new.rule_id = 'broken-id' begin "
+            "select raise(abort, 'no'); end"
+        )
+    agenda = Agenda(sqlite_world.catalog)
+    agenda.work(at("0:30"))
+    agenda.work(at("1:00"))
+    assert job_count(sqlite_world) == 1
+    with sqlite_world.catalog.begin() as tx:
+        tx.exec_driver_sql("drop trigger broken")
+    agenda.work(at("1:01"))
+    assert job_count(sqlite_world) == 2

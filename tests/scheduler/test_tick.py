@@ -201,3 +201,62 @@ def test_schedulers_side_by_side_make_each_job_once(world: World) -> None:
         thread.join()
     assert sorted(made) == [0] * 9 + [5] * 3
     assert world.firings() == [("03:00", FIRED, 5), ("02:00", FIRED, 5), ("01:00", FIRED, 5)]
+
+
+DAILY = replace(HOURLY, name="daily", schedule_expression="cron(0 5 * * ? *)")
+
+
+def test_one_look_under_a_clock_that_is_a_month_ahead_silences_no_day_of_it(world: World) -> None:
+    world.plan(DAILY)
+    world.selection("all", "*")
+    world.resource("home")
+    assert world.tick(at("5:00")) == ["home"]
+    assert world.tick(at("5:10", day=31)) == ["home"]
+    fired = [world.tick(at("5:00", day=day)) for day in range(2, 31)]
+    assert fired == [["home"]] * 29
+    assert world.tick(at("5:20", day=31)) == []  # it has its jobs
+    outcomes = [row[1:] for row in world.firings()]
+    assert outcomes == [(FIRED, 1)] * 31
+
+
+def test_a_scheduler_that_is_behind_takes_back_no_run_that_made_jobs(world: World) -> None:
+    world.plan(HOURLY)
+    world.selection("all", "*")
+    world.resource("home")
+    assert world.tick(at("1:10")) == ["home"]
+    assert world.tick(at("1:05")) == []
+    assert world.firings() == [("01:00", FIRED, 1)]
+
+
+def test_a_plan_made_while_the_clock_was_ahead_runs_from_now_on(world: World) -> None:
+    rule = replace(HOURLY, id="hourly-id", scheduled_since=at("0:00", day=20))
+    plan = world.plan(HOURLY)
+    with world.catalog.begin() as tx:
+        document = replace(plan.document, rules=(rule,))
+        plans.replace_document(tx, replace(plan, version_id="v2", document=document))
+    world.selection("all", "*")
+    world.resource("home")
+    assert world.tick(at("1:30")) == []
+    assert world.tick(at("2:00")) == ["home"]
+    with world.catalog.read() as tx:
+        (stored,) = plans.active(tx)
+    assert (stored.version_id, stored.document.rules[0].scheduled_since) == ("v2", at("1:30"))
+
+
+def test_a_run_that_was_missed_overrides_nothing(world: World) -> None:
+    short = replace(HOURLY, schedule_expression="cron(30 5 * * ? *)", start_window_minutes=120)
+    world.plan(kept(short, 1), kept(DAILY, 35))
+    world.selection("all", "*")
+    world.resource("home")
+    assert world.tick(at("6:30")) == ["home"]
+    assert world.firings() == [("05:30", FIRED, 1), ("05:00", MISSED, 0)]
+
+
+def test_a_run_that_took_place_overrides_even_after_its_window(world: World) -> None:
+    short = replace(HOURLY, schedule_expression="cron(30 5 * * ? *)", start_window_minutes=120)
+    world.plan(kept(short, 1), kept(DAILY, 35))
+    world.selection("all", "*")
+    world.resource("home")
+    assert world.tick(at("5:10")) == ["home"]
+    assert world.tick(at("6:30")) == []
+    assert world.firings() == [("05:30", OVERRIDDEN, 0), ("05:00", FIRED, 1)]

@@ -154,6 +154,16 @@ def with_rule_ids(
     return replace(document, rules=tuple(rules))
 
 
+def with_schedules_begun(document: PlanDocument, *, now: datetime) -> PlanDocument:
+    """The document, with schedules that hold only from later than now, as a clock that ran ahead has left
+    them, holding from now on."""
+    rules = tuple(
+        replace(rule, scheduled_since=now) if (rule.scheduled_since or now) > now else rule
+        for rule in document.rules
+    )
+    return replace(document, rules=rules)
+
+
 def _identified(rule: Rule, before: Rule | None, new_id: str, now: datetime) -> Rule:
     if before is None:
         return replace(rule, id=new_id, scheduled_since=now)

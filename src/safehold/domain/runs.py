@@ -1,8 +1,8 @@
 """Which runs of a plan really take place, when the start windows of its rules overlap. Pure.
 
 Of two rules whose start windows overlap only the one with the longer retention runs, and the whole window
-counts, not the moment. A run that is itself overridden overrides nothing. Of rules that keep equally long
-none yields: backing up twice loses nothing.
+counts, not the moment. A run that is itself overridden overrides nothing, nor does one that nobody began in
+time: else neither would run. Of rules that keep equally long none yields: backing up twice loses nothing.
 Source: AWS Backup Developer Guide, "Backup plan options and configuration", "Overlapping backup rules";
 docs/parity/plans.md, "Overlapping rules".
 """
@@ -10,7 +10,7 @@ docs/parity/plans.md, "Overlapping rules".
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -48,8 +48,19 @@ class CaughtUp:
     missed: tuple[datetime, ...] = ()
 
 
-def catch_up(rule: Rule, rules: Sequence[Rule], *, last: datetime | None, now: datetime) -> CaughtUp:
-    """What a rule has to do now. `last` is its latest due time not after now that was already dealt with."""
+def catch_up(
+    rule: Rule,
+    rules: Sequence[Rule],
+    *,
+    last: datetime | None,
+    now: datetime,
+    fired: Collection[tuple[str, datetime]] = (),
+) -> CaughtUp:
+    """What a rule has to do now.
+
+    last   its latest due time not after now that was already dealt with
+    fired  the runs of all rules that took place, as rule id and due time, from `overlap_begins` on
+    """
     since = max(filter(None, (last, rule.scheduled_since)), default=None)
     due = []
     for at in islice(rule.schedule.until(now), MISSED_KEPT + 1):
@@ -61,16 +72,30 @@ def catch_up(rule: Rule, rules: Sequence[Rule], *, last: datetime | None, now: d
     latest, older = due[0], tuple(due[1:])
     if now >= Run(rule, latest).start_by:
         return CaughtUp(missed=tuple(due))
-    if is_overridden(Run(rule, latest), rules):
+
+    def is_lost(other: Run) -> bool:
+        return now >= other.start_by and (other.rule.id, other.due_at) not in fired
+
+    if is_overridden(Run(rule, latest), rules, is_lost=is_lost):
         return CaughtUp(overridden=latest, missed=older)
     return CaughtUp(to_run=latest, missed=older)
 
 
-def is_overridden(run: Run, rules: Sequence[Rule]) -> bool:
-    """Does another rule of the plan take this run's place?"""
+def overlap_begins(rules: Sequence[Rule], now: datetime) -> datetime:
+    """No run due before that has a say in what runs now: one window back begins a run that may start now,
+    one more window back one that overlaps it."""
+    longest = max((rule.start_window_minutes for rule in rules), default=0)
+    return now - 2 * timedelta(minutes=longest)
+
+
+def is_overridden(
+    run: Run, rules: Sequence[Rule], *, is_lost: Callable[[Run], bool] = lambda other: False
+) -> bool:
+    """Does another rule of the plan take this run's place? A run that `is_lost` takes nobody's."""
     mine = retention_days(run.rule.lifecycle)
     longer = (rule for rule in rules if retention_days(rule.lifecycle) > mine)
-    return any(not is_overridden(other, rules) for rule in longer for other in _runs_that_overlap(run, rule))
+    others = (other for rule in longer for other in _runs_that_overlap(run, rule))
+    return any(not is_lost(other) and not is_overridden(other, rules, is_lost=is_lost) for other in others)
 
 
 def preview(rules: Sequence[Rule], *, now: datetime, count: int) -> list[Run]:

@@ -47,6 +47,12 @@ def replace_document(tx: Tx, plan: PlanVersion) -> None:
     _insert_version(tx, plan, position=last + 1)
 
 
+def correct_version(tx: Tx, plan: PlanVersion) -> None:
+    """Store what the plan's current version should have said; it stays that version."""
+    is_it = (v.c.plan_id == plan.id, v.c.version_id == plan.version_id)
+    tx.execute(update(v).where(*is_it).values(document=plan.document.to_json()))
+
+
 def mark_deleted(tx: Tx, plan_id: str, *, now: datetime) -> None:
     """The plan is no longer active; its versions stay readable."""
     tx.execute(update(t).where(t.c.id == plan_id).values(deleted_at=now))

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from safehold.core import log
 from safehold.core.clock import Clock
+from safehold.core.errors import CatalogUnavailable
 from safehold.domain.plans import PlanVersion
 from safehold.domain.runs import next_due
 from safehold.records import plans
@@ -82,11 +83,12 @@ class Agenda:
         for plan in due:
             try:
                 made = self._tick_one(plan, now, seen)
-            except Exception:
+            except Exception as error:
                 # One plan's failure must not keep the others from their due times.
                 _log.exception("a plan failed and is tried again", extra={"plan_id": plan.id})
+                is_away = isinstance(error, CatalogUnavailable)
+                made = 0 if is_away else self._tick_rules(plan, now, seen)
                 self._next[plan.id] = _Next(plan.version_id, now + RETRY_AFTER)
-                continue
             if made:
                 _log.info("jobs made", extra={"plan_id": plan.id, "jobs": made})
 
@@ -96,6 +98,17 @@ class Agenda:
         # If the plan was changed in between, its version differs and it is looked at again.
         self._next[plan.id] = _Next(plan.version_id, next_due(plan.document.rules, now))
         return len(made)
+
+    def _tick_rules(self, plan: PlanVersion, now: datetime, seen: Seen) -> int:
+        """Of a plan that failed, each rule by itself: one must not keep the others from their due times."""
+        made = 0
+        for rule in plan.document.rules if len(plan.document.rules) > 1 else ():
+            try:
+                with self.catalog.begin() as tx:
+                    made += len(tick(tx, now, plan_ids={plan.id}, rule_ids={rule.id}, seen=seen))
+            except Exception:
+                _log.exception("a rule failed", extra={"plan_id": plan.id, "rule_id": rule.id})
+        return made
 
     def _forget(self, versions: Mapping[str, str]) -> None:
         for plan_id in self._next.keys() - versions.keys():

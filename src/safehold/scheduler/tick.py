@@ -17,8 +17,8 @@ from safehold.domain.firings import Firing, Outcome
 from safehold.domain.job_messages import missing_vault
 from safehold.domain.job_states import JobState
 from safehold.domain.jobs import Job
-from safehold.domain.plans import PlanVersion, Rule
-from safehold.domain.runs import catch_up
+from safehold.domain.plans import PlanVersion, Rule, with_schedules_begun
+from safehold.domain.runs import catch_up, overlap_begins
 from safehold.domain.selection import Candidate, Selection, choose
 from safehold.records import firings, jobs, plans, resources, selections, settings, tags, vaults
 from safehold.records.tx import Tx
@@ -47,10 +47,13 @@ def tick(
     now: datetime,
     *,
     plan_ids: Collection[str] | None = None,
+    rule_ids: Collection[str] | None = None,
     seen: Seen | None = None,
     new_id: Callable[[], str] = new_upper_id,
 ) -> list[Job]:
     """Every rule of these plans (None: of all that are active) has done what is due; answers the jobs made.
+
+    With `rule_ids` only those rules have, though beside all others of their plans.
 
     Of the due times that passed since a rule last ran, the latest runs if it is still inside its start
     window; the others are written down as missed. Ticking again at the same or an earlier time makes nothing.
@@ -58,7 +61,10 @@ def tick(
     made: list[Job] = []
     seen = seen or Seen()
     for plan in plans.active(tx, plan_ids):
-        made += _PlanTick(tx, plan, now, seen, new_id).run()
+        begun = replace(plan, document=with_schedules_begun(plan.document, now=now))
+        if begun != plan:
+            plans.correct_version(tx, begun)
+        made += _PlanTick(tx, begun, now, seen, new_id).run(rule_ids)
     return made
 
 
@@ -81,12 +87,15 @@ class _PlanTick:
     seen: Seen
     new_id: Callable[[], str]
 
-    def run(self) -> list[Job]:
-        latest = firings.latest_by_rule(self.tx, self.plan.id, until=self.now)
+    def run(self, rule_ids: Collection[str] | None) -> list[Job]:
         rules = self.plan.document.rules
+        latest = firings.latest_by_rule(self.tx, self.plan.id, until=self.now)
+        fired = firings.fired_since(self.tx, self.plan.id, overlap_begins(rules, self.now))
         mine: list[tuple[Rule, Firing]] = []
         for rule in rules:
-            found = catch_up(rule, rules, last=latest.get(rule.id), now=self.now)
+            if rule_ids is not None and rule.id not in rule_ids:
+                continue
+            found = catch_up(rule, rules, last=latest.get(rule.id), now=self.now, fired=fired)
             for due_at in found.missed:
                 self._write_down(rule, due_at, Outcome.MISSED)
             if found.overridden is not None:
