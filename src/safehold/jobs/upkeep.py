@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from safehold.connectors.contract import Connector
 from safehold.core.clock import Clock
@@ -12,9 +13,11 @@ from safehold.jobs.discovery import discover_due
 from safehold.jobs.runners import all_runners
 from safehold.jobs.vaults import VaultAccess
 from safehold.jobs.worker import Upkeep
+from safehold.records import idempotency
 from safehold.records.engine import Catalog
 
 MINUTE, HOUR = 60.0, 3600.0
+TOKEN_DAYS = 7  # far longer than any client goes on sending the same request
 
 
 def all_upkeep(
@@ -32,9 +35,14 @@ def all_upkeep(
     def discover() -> int:
         return discover_due(catalog, connector_of, now=clock.now(), every_seconds=discovery_seconds)
 
+    def forget_tokens() -> int:
+        with catalog.begin() as tx:
+            return idempotency.forget_before(tx, clock.now() - timedelta(days=TOKEN_DAYS))
+
     return [
         Upkeep("discover", max(1.0, discovery_seconds / 10), discover),
         Upkeep("tell vaults", 1.0, writer.write_pending),
         Upkeep("forget what vaults know", HOUR, writer.forget_written),
         Upkeep("take back what jobs left", MINUTE, discarder.discard_due),
+        Upkeep("forget tokens", HOUR, forget_tokens),
     ]
