@@ -12,7 +12,8 @@ import sys
 import click
 
 from safehold import __version__
-from safehold.core.errors import ConfigError, SafeholdError
+from safehold.core import log
+from safehold.core.errors import CatalogUnavailable, ConfigError, SafeholdError
 
 COMMANDS = {  # name: module in this room that holds a command of that name
     "init": "init",
@@ -75,6 +76,8 @@ def main() -> None:
 def tell(error: SafeholdError) -> int:
     """Say what went wrong and what to do; returns the exit code."""
     click.echo(f"error: {error}", err=True)
+    if isinstance(error, CatalogUnavailable) and error.detail:
+        click.echo(f"detail: {log.masked(error.detail)}", err=True)
     if error.hint:
         click.echo(f"hint: {error.hint}", err=True)
     return 2 if isinstance(error, ConfigError) else 1

@@ -175,9 +175,17 @@ class RootKeyError(ConfigError):
 
 
 class CatalogUnavailable(SafeholdError):
-    """The transaction did not happen; the same one, made again, has a chance."""
+    """The transaction did not happen; the same one, made again, has a chance.
+
+    detail  what the database or its driver said: hosts, users, statements; for the log and for whoever runs
+            this program, never for those who ask it something
+    """
 
     retry = Retry.LATER
+
+    def __init__(self, message: str, *, detail: str = "") -> None:
+        self.detail = detail
+        super().__init__(message)
 
 
 class SourceError(SafeholdError):

@@ -167,6 +167,7 @@ class JobEngine:
             "system_database_url": self._settings.url.replace("postgresql+psycopg://", "postgresql://"),
             "application_version": VERSION,
             "executor_id": self._worker_id,
+            "db_engine_kwargs": {"hide_parameters": True},  # no values in its errors, which are logged
             "serializer": DBOSPortableJSONSerializer(),  # the default would be pickle
             "log_level": "WARNING",
             "use_listen_notify": False,  # we use neither its messages nor its events

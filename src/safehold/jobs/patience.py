@@ -30,7 +30,7 @@ def patiently(work: Callable[[], T], *, stopping: threading.Event) -> T:
         try:
             return work()
         except CatalogUnavailable as error:
-            _log.warning("the catalog does not answer, trying again", extra={"error": str(error)})
+            _log.warning("the catalog does not answer, trying again", extra={"error": error.detail})
         if stopping.wait(wait):
             raise Interrupted("the worker stops while the catalog is away")
         wait = min(2 * wait, LONGEST_WAIT_SECONDS)

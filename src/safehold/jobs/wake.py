@@ -30,7 +30,7 @@ class Wakeup:
         try:
             self._listen(self._notices)
         except CatalogUnavailable as error:
-            _log.warning("notices of new jobs are interrupted", extra={"error": str(error)})
+            _log.warning("notices of new jobs are interrupted", extra={"error": error.detail})
             self._stopping.wait(1.0)
 
     def close(self) -> None:

@@ -23,7 +23,9 @@ class Catalog:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         self.engine = (
-            _sqlite_engine(url) if self.is_sqlite else create_engine(url, pool_pre_ping=True, pool_size=10)
+            _sqlite_engine(url)
+            if self.is_sqlite
+            else create_engine(url, pool_pre_ping=True, pool_size=10, hide_parameters=True)
         )
 
     @contextmanager
@@ -52,11 +54,11 @@ def _converted() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError) as error:
-        raise CatalogUnavailable(f"the catalog does not answer: {error.orig}") from error
+        raise CatalogUnavailable("the catalog does not answer", detail=str(error.orig)) from error
 
 
 def _sqlite_engine(url: str) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:

@@ -28,7 +28,7 @@ class Notices:
             return bool(list(self._connection.notifies(timeout=seconds, stop_after=1)))
         except psycopg.OperationalError as error:
             self.close()
-            raise CatalogUnavailable(f"no notices of new jobs: {error}") from error
+            raise CatalogUnavailable("no notices of new jobs", detail=str(error)) from error
 
     def close(self) -> None:
         if self._connection is not None:

@@ -25,7 +25,7 @@ from safehold.api.wire.route import Match, Table, find_operation, unknown
 from safehold.api.wire.serialize import answer, error_answer, json_answer
 from safehold.core import ids
 from safehold.core.clock import Clock
-from safehold.core.errors import RequestError, Retry, SafeholdError, WireError
+from safehold.core.errors import CatalogUnavailable, RequestError, Retry, SafeholdError, WireError
 from safehold.records.engine import Catalog
 
 log = logging.getLogger("safehold.api")
@@ -155,7 +155,8 @@ def as_request_error(error: Exception, request_id: str) -> RequestError:
     if isinstance(error, RequestError):
         return error
     if isinstance(error, SafeholdError):
-        log.warning("%s: %s: %s", request_id, type(error).__name__, error)
+        detail = {"detail": error.detail} if isinstance(error, CatalogUnavailable) else {}
+        log.warning("%s: %s: %s", request_id, type(error).__name__, error, extra=detail)
         code = "ServiceUnavailableException" if error.retry is Retry.LATER else "InternalFailure"
         return WireError(code, f"{error}. {error.hint}".rstrip(". ") + ".", http_status=500)
     log.error("request %s failed", request_id, exc_info=error)
