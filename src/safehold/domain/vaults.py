@@ -14,6 +14,7 @@ NAME = re.compile(r"[a-zA-Z0-9\-_]{2,50}")  # Source: model 2018-11-15 `BackupVa
 SITE_NAME = re.compile(r"[a-z0-9][a-z0-9\-]{0,62}")
 DEFAULT_VAULT = "Default"
 MAX_VAULTS = 300  # per account and site, under AWS's own limits
+MAX_KEY_ARN = 2048  # characters, as the catalog keeps it
 
 
 class VaultType(StrEnum):
@@ -76,6 +77,10 @@ def key_arn_for(wanted: str | None, *, site: str, account_id: str) -> str:
     default = arns.default_key_arn(site, account_id)
     if wanted is None:
         return default
+    if len(wanted) > MAX_KEY_ARN:
+        raise InvalidParameterValue(
+            f"Invalid encryption key: its ARN is longer than {MAX_KEY_ARN} characters"
+        )
     parsed = arns.parse(wanted)
     is_ours = (parsed.service, parsed.region, parsed.account_id) == ("kms", site, account_id)
     kind, _, name = parsed.resource.partition("/")

@@ -16,6 +16,8 @@ from safehold.records.dialect import insert_if_new
 from safehold.records.tables import idempotency as t
 from safehold.records.tx import Tx
 
+MAX_TOKEN = 256  # characters: the column has no more
+
 
 @dataclass(frozen=True, slots=True)
 class Key:

@@ -28,6 +28,11 @@ def find_by_arn(tx: Tx, arn: str) -> Vault | None:
     return _one(tx.execute(select(t).where(t.c.arn == arn)).one_or_none())
 
 
+def lock_by_arn(tx: Tx, arn: str) -> Vault | None:
+    """The same, and nobody else changes or deletes the vault until this transaction ends."""
+    return _one(tx.execute(select(t).where(t.c.arn == arn).with_for_update()).one_or_none())
+
+
 def find_by_id(tx: Tx, vault_id: str) -> Vault | None:
     return _one(tx.execute(select(t).where(t.c.id == vault_id)).one_or_none())
 

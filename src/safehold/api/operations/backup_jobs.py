@@ -8,6 +8,7 @@ from typing import Any
 from safehold.api import lifecycles
 from safehold.api.call import Call, operation
 from safehold.api.job_lists import page_of_jobs, percent
+from safehold.api.request_ids import idempotency_key
 from safehold.core.errors import InvalidParameterValue, InvalidRequest, ResourceNotFound
 from safehold.core.ids import new_id
 from safehold.domain import arns
@@ -26,7 +27,7 @@ from safehold.domain.windows import (
     DEFAULT_START_WINDOW_MINUTES,
     window_fault,
 )
-from safehold.records import idempotency, jobs, resources, roles, settings, vaults
+from safehold.records import claims, idempotency, jobs, resources, roles, settings, vaults
 from safehold.records.jobs import JobFilter
 
 # Source: model 2018-11-15 `StopBackupJob`; docs/parity/jobs.md, "stop".
@@ -43,7 +44,7 @@ def start_backup_job(call: Call, req: Mapping[str, Any]) -> Mapping[str, Any]:
 
     Source: model 2018-11-15 `StartBackupJob`; docs/parity/jobs.md, "start".
     """
-    key = _key(call, req)
+    key = idempotency_key(call, req)
     digest = idempotency.digest(req)
     earlier = None if key is None else idempotency.find(call.tx, key, request_digest=digest)
     if earlier is None:
@@ -81,21 +82,18 @@ def stop_backup_job(call: Call, req: Mapping[str, Any]) -> None:
 
     Source: model 2018-11-15 `StopBackupJob`; docs/parity/jobs.md, "stop".
     """
-    job = _get(call, req["BackupJobId"])
+    # RACE: it may begin or end meanwhile; whoever changes it waits, so that its state here is the true one.
+    job = claims.find_locked(call.tx, _get(call, req["BackupJobId"]).id)
+    if job is None:
+        raise ResourceNotFound(f"Cannot find job {req['BackupJobId']}.")
     if call.config.aws_limits == AwsLimits.STRICT and job.resource_type in NEVER_STOPPED:
         raise InvalidRequest(f"Jobs of resource type {job.resource_type} cannot be stopped")
     state = follow(job.kind, job.state, JobEvent.REQUEST_ABORT)
-    # RACE: it may have ended or begun since; only the state that we saw is changed.
     told = state is not None and jobs.update_in_state(
         call.tx, job.id, [job.state], state=state, abort_requested_at=job.abort_requested_at or call.now
     )
     if not told:
         raise InvalidRequest(f"Backup job {job.id} cannot be stopped: its state is {job.state}")
-
-
-def _key(call: Call, req: Mapping[str, Any]) -> idempotency.Key | None:
-    token = req.get("IdempotencyToken")
-    return None if not token else idempotency.Key(call.account_id, call.site, call.operation, token)
 
 
 def _get(call: Call, job_id: str) -> Job:

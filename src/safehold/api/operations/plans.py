@@ -8,10 +8,11 @@ from typing import Any
 from safehold.api import plan_documents
 from safehold.api.call import Call, operation
 from safehold.api.pages import page
-from safehold.core.errors import AlreadyExists, InvalidParameterValue, InvalidRequest, LimitExceeded
+from safehold.api.request_ids import creator_request_id
+from safehold.core.errors import AlreadyExists, InvalidRequest, LimitExceeded
 from safehold.core.ids import new_id, new_version_id
 from safehold.domain.limits import AwsLimits
-from safehold.domain.plan_checks import NAME, check_plan
+from safehold.domain.plan_checks import check_plan
 from safehold.domain.plans import PlanDocument, PlanVersion, with_rule_ids
 from safehold.domain.runs import Run, preview
 from safehold.domain.tags import added
@@ -34,7 +35,7 @@ def create_backup_plan(call: Call, req: Request) -> Answer:
 
     Source: model 2018-11-15 `CreateBackupPlan`; docs/parity/plans.md, "Create".
     """
-    request_id = checked_request_id(req)
+    request_id = creator_request_id(req)
     # RACE: two equal requests at once. The second sees what the first has made.
     take_turns(call.tx, f"plans:{call.account_id}:{call.site}")
     where = {"account_id": call.account_id, "site": call.site}
@@ -173,16 +174,6 @@ def list_backup_plan_versions(call: Call, req: Request) -> Answer:
 def plan_turn(plan_id: str) -> str:
     """What those who change a plan or its selections take turns at."""
     return f"plan:{plan_id}"
-
-
-def checked_request_id(req: Request) -> str | None:
-    """The CreatorRequestId, if given. Raises InvalidParameterValue. Source: model, its documentation."""
-    request_id: str | None = req.get("CreatorRequestId")
-    if request_id is not None and not NAME.fullmatch(request_id):
-        raise InvalidParameterValue(
-            f"Invalid CreatorRequestId. It must satisfy regular expression pattern: {NAME.pattern}"
-        )
-    return request_id
 
 
 def _wanted(call: Call, req: Request) -> PlanVersion:

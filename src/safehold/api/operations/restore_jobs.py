@@ -9,6 +9,7 @@ from typing import Any
 
 from safehold.api.call import Call, operation
 from safehold.api.job_lists import page_of_jobs, percent
+from safehold.api.request_ids import idempotency_key
 from safehold.core.errors import (
     InvalidParameterValue,
     InvalidRequest,
@@ -38,7 +39,7 @@ def start_restore_job(call: Call, req: Mapping[str, Any]) -> Mapping[str, Any]:
 
     Source: model 2018-11-15 `StartRestoreJob`; docs/parity/restores.md, "start".
     """
-    key = _key(call, req)
+    key = idempotency_key(call, req)
     digest = idempotency.digest(req)
     earlier = None if key is None else idempotency.find(call.tx, key, request_digest=digest)
     if earlier is not None:
@@ -95,11 +96,6 @@ def list_restore_jobs_by_protected_resource(call: Call, req: Mapping[str, Any]) 
 def moment(at: datetime) -> str:
     """A time as text that sorts as time does."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _key(call: Call, req: Mapping[str, Any]) -> idempotency.Key | None:
-    token = req.get("IdempotencyToken")
-    return None if not token else idempotency.Key(call.account_id, call.site, call.operation, token)
 
 
 def _get(call: Call, job_id: str) -> Job:

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from safehold.api.call import Call, operation
-from safehold.api.operations.plans import checked_request_id, plan_turn
+from safehold.api.operations.plans import plan_turn
 from safehold.api.pages import page
+from safehold.api.request_ids import creator_request_id
 from safehold.core.errors import AlreadyExists, InvalidParameterValue, LimitExceeded
 from safehold.core.ids import new_id
 from safehold.domain.limits import AwsLimits
@@ -36,7 +37,7 @@ def create_backup_selection(call: Call, req: Request) -> Answer:
 
     Source: model 2018-11-15 `CreateBackupSelection`; docs/parity/selections.md.
     """
-    request_id = checked_request_id(req)
+    request_id = creator_request_id(req)
     take_turns(call.tx, plan_turn(req["BackupPlanId"]))
     plan = _plan(call, req)
     limits = AwsLimits(call.config.aws_limits)

@@ -7,6 +7,7 @@ from typing import Any
 
 from safehold.api import existing
 from safehold.api.call import Call, operation
+from safehold.api.operations.plans import plan_turn
 from safehold.api.pages import Position, page
 from safehold.core.errors import AccessDenied, InvalidParameterValue, ResourceNotFound
 from safehold.domain import arns
@@ -14,6 +15,7 @@ from safehold.domain import tags as tag_rules
 from safehold.domain.recovery_points import RecoveryPoint
 from safehold.records import amendments, plans, recovery_points, tags, vaults
 from safehold.records.amendments import AmendmentKind
+from safehold.records.dialect import take_turns
 
 # Kinds of AWS Backup's own that can have tags and that nobody can have made here yet.
 _NOT_HERE = frozenset(
@@ -44,7 +46,7 @@ def tag_resource(call: Call, req: Mapping[str, Any]) -> None:
     arn, new = req["ResourceArn"], req["Tags"]
     if not new:
         raise InvalidParameterValue("Tags must not be empty")
-    point = _find_tagged(call, arn)
+    point = _find_tagged(call, arn, to_change=True)
     tag_rules.added(tags.of(call.tx, arn), new)
     tags.put(call.tx, arn, new)
     _tell_vault(call, point)
@@ -59,14 +61,16 @@ def untag_resource(call: Call, req: Mapping[str, Any]) -> None:
     arn, keys = req["ResourceArn"], req["TagKeyList"]
     if not keys:
         raise InvalidParameterValue("TagKeyList must not be empty")
-    point = _find_tagged(call, arn)
+    point = _find_tagged(call, arn, to_change=True)
     tags.delete(call.tx, arn, keys)
     _tell_vault(call, point)
 
 
-def _find_tagged(call: Call, arn: str) -> RecoveryPoint | None:
+def _find_tagged(call: Call, arn: str, *, to_change: bool = False) -> RecoveryPoint | None:
     """Something of that ARN is there; the recovery point, if it is one.
 
+    RACE: it may be on its way out. `to_change` keeps it from going until this request is done, so that no
+    tags are left behind for the next thing of that name.
     Raises AccessDenied for a missing vault, ResourceNotFound for a missing plan or point, and
     InvalidParameterValue for what AWS Backup cannot tag.
     """
@@ -76,32 +80,37 @@ def _find_tagged(call: Call, arn: str) -> RecoveryPoint | None:
     if is_own and (parsed.region, parsed.account_id) != (call.site, call.account_id):
         raise AccessDenied
     if is_own and kind == "backup-vault":
-        _check_vault(call, arn)
+        _check_vault(call, arn, to_change=to_change)
         return None
     if is_own and kind == "backup-plan":
-        _check_plan(call, name)
+        _check_plan(call, name, to_change=to_change)
         return None
-    return _find_point(call, arn, is_own=is_own, kind=kind)
+    return _find_point(call, arn, own_kind=kind if is_own else None, to_change=to_change)
 
 
-def _check_vault(call: Call, arn: str) -> None:
-    if vaults.find_by_arn(call.tx, arn) is None:
+def _check_vault(call: Call, arn: str, *, to_change: bool) -> None:
+    find = vaults.lock_by_arn if to_change else vaults.find_by_arn
+    if find(call.tx, arn) is None:
         raise AccessDenied
 
 
-def _check_plan(call: Call, plan_id: str) -> None:
+def _check_plan(call: Call, plan_id: str, *, to_change: bool) -> None:
+    if to_change:
+        take_turns(call.tx, plan_turn(plan_id))
     if plans.find_active(call.tx, plan_id, account_id=call.account_id, site=call.site) is None:
         raise ResourceNotFound(f"Cannot find backup plan {plan_id}", context=plan_id)
 
 
-def _find_point(call: Call, arn: str, *, is_own: bool, kind: str) -> RecoveryPoint:
+def _find_point(call: Call, arn: str, *, own_kind: str | None, to_change: bool) -> RecoveryPoint:
     """Points with another service's ARN (FSx) count too: there is no such service here to tag them by."""
     point = recovery_points.find_by_arn(call.tx, arn, account_id=call.account_id)
+    if point is not None and to_change:
+        point = recovery_points.lock(call.tx, point.id)
     if point is not None and point.site == call.site:
         return point
-    if is_own and kind == "recovery-point":
+    if own_kind == "recovery-point":
         raise existing.missing_point(arn)
-    if is_own and kind in _NOT_HERE:
+    if own_kind in _NOT_HERE:
         raise ResourceNotFound(f"Cannot find {arn}", context=arn)
     raise InvalidParameterValue(f"Unsupported resource: {arn}")
 
@@ -110,6 +119,5 @@ def _tell_vault(call: Call, point: RecoveryPoint | None) -> None:
     """A point's tags are kept in its vault as well, so that they outlive the catalog."""
     if point is None:
         return
-    recovery_points.lock(call.tx, point.id)
     fact = {"tags": tags.of(call.tx, point.arn)}
     amendments.add(call.tx, point, AmendmentKind.TAGS, fact, now=call.now)

@@ -8,6 +8,7 @@ from typing import Any
 from safehold.api import existing
 from safehold.api.call import Call, operation
 from safehold.api.pages import Position, page
+from safehold.api.request_ids import creator_request_id
 from safehold.core.errors import AlreadyExists, InvalidRequest, LimitExceeded, ResourceNotFound
 from safehold.core.ids import new_id
 from safehold.domain import tags as tag_rules
@@ -99,7 +100,7 @@ def _wanted(call: Call, req: Mapping[str, Any]) -> Vault:
         name=name,
         arn=call.arn("backup-vault", name),
         key_arn=key_arn_for(req.get("EncryptionKeyArn"), site=call.site, account_id=call.account_id),
-        creator_request_id=req.get("CreatorRequestId"),
+        creator_request_id=creator_request_id(req),
         created_at=call.now,
     )
 

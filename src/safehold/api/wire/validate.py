@@ -18,7 +18,7 @@ from safehold.core.errors import InvalidParameterValue, MissingParameterValue, W
 
 RELAXED: Mapping[str, re.Pattern[str] | None] = {
     "ResourceType": None,
-    "BackupVaultName": re.compile(r"aws/[a-zA-Z0-9\-_/]{1,100}|[a-zA-Z0-9\-_]{2,50}", re.ASCII),
+    "BackupVaultName": re.compile(r"aws/[a-zA-Z0-9\-_/]{1,60}|[a-zA-Z0-9\-_]{2,50}", re.ASCII),
     "AccountId": re.compile(r"\*|[0-9]{12}", re.ASCII),
 }
 FREE_ENUMS = frozenset({"ConditionType"})
