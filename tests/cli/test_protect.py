@@ -94,3 +94,49 @@ def test_what_cannot_be_protected_is_told(
     assert message in answer.err
     assert plans(data) == []
     assert run("source", "list", "--json").json["sources"] == []
+
+
+def test_a_name_with_blanks_is_no_obstacle(data: Path, tree: Path, run: Run) -> None:
+    answer = run("protect", tree, "--name", "my documents", "--json")
+    assert answer.code == 0, answer.err
+    assert answer.json["source"] == "my documents"
+    (plan,) = plans(data)
+    (selection,) = plan["selections"]
+    assert selection["SelectionName"].startswith("my-documents-")
+    assert list(selection["Resources"]) == [answer.json["resource_arn"]]
+
+
+def test_names_that_look_alike_in_a_selection_are_kept_apart(data: Path, tmp_path: Path, run: Run) -> None:
+    names = ["my documents", "my+documents", "my-documents", "d" * 60 + "1", "d" * 60 + "2"]
+    for number, name in enumerate(names):
+        (tmp_path / f"folder{number}").mkdir()
+        answer = run("protect", tmp_path / f"folder{number}", "--name", name)
+        assert answer.code == 0, answer.err
+    (plan,) = plans(data)
+    assert len({selection["SelectionName"] for selection in plan["selections"]}) == len(names)
+
+
+def test_what_was_half_done_is_ended_by_the_same_again(data: Path, tree: Path, run: Run) -> None:
+    run("protect", tree, "--name", "my documents")
+    with opened(data) as installation:
+        client = installation.client
+        (plan,) = client.call("ListBackupPlans")["BackupPlansList"]
+        plan_id = plan["BackupPlanId"]
+        for one in client.call("ListBackupSelections", BackupPlanId=plan_id)["BackupSelectionsList"]:
+            client.call("DeleteBackupSelection", BackupPlanId=plan_id, SelectionId=one["SelectionId"])
+    again = run("protect", tree, "--name", "my documents", "--json")
+    assert again.code == 0, again.err
+    (healed,) = plans(data)
+    assert [list(selection["Resources"]) for selection in healed["selections"]] == [
+        [again.json["resource_arn"]]
+    ]
+
+
+def test_long_vault_names_do_not_make_two_plans_one(data: Path, tree: Path, run: Run) -> None:
+    vaults = ["v" * 49 + end for end in "ab"]
+    for words in ([vaults[0]], [vaults[1]], [vaults[1], "--at", "03:00"], [vaults[1], "--keep-days", 7]):
+        answer = run("protect", tree, "--vault", *words)
+        assert answer.code == 0, answer.err
+    found = plans(data)
+    assert len({plan["BackupPlanName"] for plan in found}) == 4
+    assert {plan["Rules"][0]["TargetBackupVaultName"] for plan in found} == set(vaults)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from safehold.core.errors import AlreadyExists, ResourceNotFound
 from safehold.domain.sources import Source
 from safehold.records import resources, sources
 
-NAME_CHARS = 50  # of selections; Source: model 2018-11-15 `BackupSelectionName`
+NAME_CHARS = 50  # of selections and plans; Source: model 2018-11-15 `BackupSelectionName`
+FOREIGN = re.compile(r"[^A-Za-z0-9._-]+")  # what neither may hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def _source(installation: Installation, wanted: Protection) -> tuple[Source, boo
 
 def _free_name(path: Path, taken: set[str]) -> str:
     """The folder's name, with a number behind it when another source has it."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.name).strip("-.")[: NAME_CHARS - 4] or "files"
+    name = FOREIGN.sub("-", path.name).strip("-.")[: NAME_CHARS - 4] or "files"
     names = (name if number == 1 else f"{name}-{number}" for number in range(1, 10_000))
     return next(each for each in names if each not in taken)
 
@@ -100,7 +102,20 @@ def _make_vault(installation: Installation, name: str) -> bool:
 
 
 def _plan_name(wanted: Protection) -> str:
-    return f"daily-{wanted.vault}-{wanted.at.replace(':', '')}-{wanted.keep_days}d"[:50]
+    return _fitting(f"daily-{wanted.vault}-{wanted.at.replace(':', '')}-{wanted.keep_days}d")
+
+
+def _fitting(name: str) -> str:
+    """The name, if plans and selections may have it; else what is like it and no other name's."""
+    plain = FOREIGN.sub("-", name)
+    if plain == name and len(name) <= NAME_CHARS:
+        return name
+    return _marked(plain, name)
+
+
+def _marked(plain: str, whole: str) -> str:
+    mark = hashlib.sha256(whole.encode(errors="surrogateescape")).hexdigest()[:8]
+    return f"{plain[: NAME_CHARS - 9]}-{mark}"
 
 
 def _plan(installation: Installation, wanted: Protection, schedule: str) -> tuple[str, bool]:
@@ -121,18 +136,20 @@ def _plan(installation: Installation, wanted: Protection, schedule: str) -> tupl
 
 
 def _select(installation: Installation, plan_id: str, name: str, arn: str) -> bool:
-    client = installation.client
+    client, taken = installation.client, set()
     for known in paged(client, "ListBackupSelections", "BackupSelectionsList", BackupPlanId=plan_id):
         selection: Mapping[str, Any] = client.call(
             "GetBackupSelection", BackupPlanId=plan_id, SelectionId=known["SelectionId"]
         )["BackupSelection"]
         if arn in selection.get("Resources", ()):
             return False
+        taken.add(known["SelectionName"])
+    fitting = _fitting(name)
     client.call(
         "CreateBackupSelection",
         BackupPlanId=plan_id,
         BackupSelection={
-            "SelectionName": name[:NAME_CHARS],
+            "SelectionName": _marked(fitting, arn) if fitting in taken else fitting,  # of a source now gone
             "IamRoleArn": installation.role_arn,
             "Resources": [arn],
         },
