@@ -32,12 +32,13 @@ def command(
     """Make a data folder: keys, the account, the vault Default and the default role.
 
     Prints the access key, which is shown only now. `--profile NAME` makes `aws --profile NAME backup ...`
-    work as soon as the server runs.
+    work as soon as the server runs. A profile of that name that is not of this data folder stays as it is.
     """
     from safehold.api.server import endpoint
     from safehold.cli import aws_profile
     from safehold.cli.making import make
     from safehold.core.config import Settings
+    from safehold.core.errors import ConfigError
 
     settings = Settings(region=region, catalog_url=catalog_url, jobs_url=jobs_url, storage_url=storage_url)
     if port is not None:
@@ -52,18 +53,40 @@ def command(
         "endpoint_url": url,
         "data": str(data),
     }
-    if profile is not None:
-        aws_profile.write(
-            profile,
-            endpoint=url,
-            region=made.region,
-            access_key_id=made.access_key_id,
-            secret_access_key=made.secret_access_key,
-        )
-        answer["profile"] = profile
+    trouble = None
+    try:
+        if profile is not None:
+            aws_profile.write(
+                profile,
+                endpoint=url,
+                region=made.region,
+                access_key_id=made.access_key_id,
+                secret_access_key=made.secret_access_key,
+                data=data,
+            )
+            answer["profile"] = profile
+    except ConfigError as error:
+        trouble = error
+    finally:
+        _show(answer, as_json)  # whatever happened: this secret is told only now
+    if trouble is not None:
+        _warn(trouble, url)
+
+
+def _show(answer: dict[str, str], as_json: bool) -> None:
     if as_json:
         show_json(answer)
         return
     for name, value in answer.items():
         click.echo(f"{name:18} {value}")
-    click.echo(f"Keep {data / 'root.key'} safe, and a copy elsewhere: without it no vault opens.")
+    root_key = Path(answer["data"]) / "root.key"
+    click.echo(f"Keep {root_key} safe, and a copy elsewhere: without it no vault opens.")
+
+
+def _warn(trouble: Exception, url: str) -> None:
+    click.echo(f"warning: no aws profile was written: {trouble}", err=True)
+    click.echo(
+        "hint: Make one of another name with the key above: `aws configure --profile NAME`, then "
+        f"`aws configure set endpoint_url {url} --profile NAME`.",
+        err=True,
+    )
