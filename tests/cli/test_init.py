@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from safehold import __version__
 from safehold.cli.installation import opened
-from safehold.core.config import DataFolder
+from safehold.core.config import DataFolder, Settings
 from safehold.core.errors import DataFolderLocked
 from safehold.records import sites
+from safehold.records.access_keys import KeyLookup
 from tests.cli.conftest import Run
 
 
@@ -25,6 +28,27 @@ def test_a_new_installation_has_a_key_a_vault_and_a_role(tmp_path: Path, run: Ru
     assert settings.account_id == made.json["account_id"]
     assert data.stat().st_mode & 0o777 == 0o700
     assert (data / "root.key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.fixture
+def generous() -> Iterator[None]:
+    """What is made without a thought may be read by everybody."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("generous")
+def test_what_it_makes_is_its_owners_alone_in_a_folder_that_others_may_enter(
+    tmp_path: Path, run: Run
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    assert run("init", "--data", data, "--catalog-url", "").code == 0
+    modes = {path.name: path.stat().st_mode & 0o777 for path in data.rglob("*")}
+    assert {"safehold.toml", "catalog.db", "root.key", "vaults", "cache"} <= set(modes)
+    assert {name: oct(mode) for name, mode in modes.items() if mode & 0o077} == {}
+    assert os.umask(0o022) == 0o022  # others in this process make what they like
 
 
 def test_the_secret_stands_in_no_file(tmp_path: Path, run: Run) -> None:
@@ -42,6 +66,45 @@ def test_a_second_init_changes_nothing(data: Path, run: Run) -> None:
     assert again.code == 2
     assert again.err.startswith(f"error: {data} holds an installation already\nhint: ")
     assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.parametrize("left", [["root.key"], ["root.key", "catalog.db", "cache", "vaults"]])
+def test_an_init_that_was_cut_off_is_ended_by_the_next(tmp_path: Path, run: Run, left: list[str]) -> None:
+    data = tmp_path / "data"
+    assert run("init", "--data", data).code == 0
+    for path in data.iterdir():
+        if path.name not in left:
+            path.unlink() if path.is_file() else path.rmdir()
+    key = (data / "root.key").read_bytes()
+    made = run("init", "--data", data, "--json")
+    assert made.code == 0, made.err
+    assert (data / "root.key").read_bytes() == key
+    assert DataFolder(data).settings().account_id == made.json["account_id"]
+    with opened(data) as installation:
+        lookup = KeyLookup(installation.catalog, installation.root_key)
+        found = lookup.find(made.json["access_key_id"], now=installation.clock.now())
+        assert found is not None
+        assert found.secret == made.json["secret_access_key"]
+        assert installation.client.call("ListBackupVaults")["BackupVaultList"]
+
+
+@pytest.mark.parametrize("other", [["--region", "there-1"], ["--storage-url", "file://STORAGE"]])
+def test_an_init_that_was_cut_off_is_not_ended_as_another_one(
+    data: Path, tmp_path: Path, run: Run, other: list[str]
+) -> None:
+    (data / "safehold.toml").unlink()
+    answer = run("init", *(word.replace("STORAGE", str(tmp_path)) for word in other))
+    assert answer.code == 2
+    assert "holds the installation of account" in answer.err
+    assert not (data / "safehold.toml").exists()
+
+
+def test_settings_that_cannot_be_written_whole_are_not_there(data: Path) -> None:
+    folder = DataFolder(data)
+    before = folder.settings_file.read_bytes()
+    with pytest.raises(UnicodeEncodeError):
+        folder.write_settings(Settings(region="\udcff"))
+    assert folder.settings_file.read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -197,6 +197,26 @@ def test_api_only_starts_no_worker_and_says_where_it_is_in_json(
         assert running.stop() == 0
 
 
+def test_api_only_leaves_what_says_where_the_whole_one_is(service: Service) -> None:
+    said = service.data / "endpoint"
+    before = said.read_text()
+    assert before.strip() == service.endpoint
+    second = Service(service.data, "--api-only")
+    try:
+        assert second.endpoint != service.endpoint
+        assert said.read_text() == before
+    finally:
+        assert second.stop() == 0
+    assert said.read_text() == before
+
+
+def test_what_it_makes_is_its_owners_alone(service: Service) -> None:
+    assert soon(lambda: (service.data / "jobs.db").exists())
+    assert soon(lambda: (service.data / "lifelines").exists())
+    open_to_others = [path.name for path in service.data.rglob("*") if path.stat().st_mode & 0o077]
+    assert open_to_others == []
+
+
 def test_a_restore_needs_no_server(
     service: Service, client: BaseClient, installation: dict[str, Any], tree: Path, run: Run
 ) -> None:

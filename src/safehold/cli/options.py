@@ -47,6 +47,14 @@ def pairs(values: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def show_ready(as_json: bool, **facts: object) -> None:
+    """One line that says that a process of its own works from now on."""
+    if as_json:
+        click.echo(json.dumps({"ready": True, **facts, "pid": os.getpid()}))
+    else:
+        click.echo(" ".join(["ready", *map(str, facts.values())]))
+
+
 def show_json(value: object) -> None:
     """One JSON document on standard output; times are ISO 8601."""
     click.echo(json.dumps(value, default=_plain, indent=2))

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
-
 from safehold.api import server
 from safehold.api.assembly import api_app
 from safehold.cli.children import kept_alive
 from safehold.cli.installation import Installation, opened
 from safehold.cli.lifetime import start_child
+from safehold.cli.options import show_ready
 from safehold.core import log
 from safehold.core.config import DataFolder
+from safehold.core.filesystems import owner_only
 from safehold.scheduler import loop
 
 
@@ -39,6 +37,7 @@ def serve(data: Path, wanted: Wanted) -> None:
     folder = DataFolder(data)
     folder.settings()  # says that nothing is there before anything is made
     with ExitStack() as stack:
+        stack.enter_context(owner_only())
         if not wanted.api_only:  # any number of those may share an installation
             stack.enter_context(folder.locked())
         installation = stack.enter_context(opened(data))
@@ -48,7 +47,7 @@ def serve(data: Path, wanted: Wanted) -> None:
         if not wanted.api_only:
             stack.enter_context(_scheduler(installation))
             stack.enter_context(_workers(installation, data, wanted))
-        stack.callback(folder.endpoint_file.unlink, missing_ok=True)
+            stack.callback(folder.endpoint_file.unlink, missing_ok=True)
         port = installation.settings.port if wanted.port is None else wanted.port
         server.serve(app, host=wanted.host, port=port, on_ready=_teller(folder, wanted))
 
@@ -56,9 +55,9 @@ def serve(data: Path, wanted: Wanted) -> None:
 def _teller(folder: DataFolder, wanted: Wanted) -> Callable[[int], None]:
     def tell(port: int) -> None:
         endpoint = server.endpoint(wanted.host, port)
-        folder.endpoint_file.write_text(endpoint + "\n", encoding="utf-8")
-        answer = {"ready": True, "endpoint": endpoint, "pid": os.getpid()}
-        click.echo(json.dumps(answer) if wanted.as_json else f"ready {endpoint}")
+        if not wanted.api_only:  # the file is of the one that holds the lock
+            folder.endpoint_file.write_text(endpoint + "\n", encoding="utf-8")
+        show_ready(wanted.as_json, endpoint=endpoint)
 
     return tell
 

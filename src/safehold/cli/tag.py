@@ -34,7 +34,7 @@ def command(
     if rules:
         _list(data, as_json)
     elif remove_rule is not None:
-        _remove(data, remove_rule)
+        _remove(data, remove_rule, as_json)
     elif rule is not None:
         _rule(data, rule, on, pairs(words), as_json)
     elif words:
@@ -84,10 +84,12 @@ def _list(data: Path, as_json: bool) -> None:
         show_rows(found, columns, empty="There is no rule.")
 
 
-def _remove(data: Path, rule_id: str) -> None:
+def _remove(data: Path, rule_id: str, as_json: bool) -> None:
     from safehold.cli.declaring import remove_rule
     from safehold.cli.installation import opened
 
     with opened(data) as installation:
         if not remove_rule(installation, rule_id):
             raise click.ClickException(f"there is no rule {rule_id}")
+    if as_json:
+        show_json({"removed_rule": rule_id})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import NoReturn
 
 from safehold.cli.installation import Installation
@@ -18,13 +19,21 @@ from safehold.jobs.worker import Worker, WorkerSettings, work_until_told
 from safehold.store.keys import KeyFile
 
 
-def work(installation: Installation, *, is_child: bool) -> NoReturn:
-    """Run jobs until SIGTERM, SIGINT or, as a child, the parent's end; then end this process."""
+def work(
+    installation: Installation,
+    *,
+    is_child: bool = False,
+    ready: Callable[[str], None] = lambda worker_id: None,
+) -> NoReturn:
+    """Run jobs until SIGTERM, SIGINT or, as a child, the parent's end; then end this process.
+
+    ready  called once, when jobs are taken from now on
+    """
     log.configure()
     worker = worker_of(installation)
     if is_child:
         end_with_parent(worker.stopping.set)
-    ending = work_until_told(worker)
+    ending = work_until_told(worker, ready=ready)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(ending)  # a job that does not let go in time must not keep the process

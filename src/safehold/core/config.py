@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import time
 import tomllib
 from collections.abc import Iterator
@@ -15,7 +16,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from safehold.core.errors import ConfigError, DataFolderLocked, DataFolderMissing
+from safehold.core.filesystems import write_owner_only
 
+POSTGRESQL = re.compile(r"^postgres(ql(\+psycopg)?)?://")  # as it is written here and there
 LOCK_WAITS = (0, 0.05, 0.1, 0.2)  # seconds before each try
 
 
@@ -71,20 +74,24 @@ class DataFolder:
         return Settings(**values)
 
     def write_settings(self, settings: Settings) -> None:
-        """Write `safehold.toml` anew, with a sentence above each option."""
+        """Write `safehold.toml` anew, with a sentence above each option.
+
+        For its owner alone: URLs hold passwords. Raises OSError; then the file is as it was.
+        """
         lines = []
         for option in fields(Settings):
             value = getattr(settings, option.name)
             lines += [f"# {option.metadata['help']}", f"{option.name} = {_toml(value)}", ""]
-        self.settings_file.write_text("\n".join(lines), encoding="utf-8")
+        write_owner_only(self.settings_file, "\n".join(lines).encode())
 
     def catalog_url(self, settings: Settings) -> str:
         # The URL as PostgreSQL itself writes it would have SQLAlchemy look for another driver.
-        url = settings.catalog_url.replace("postgresql://", "postgresql+psycopg://", 1)
-        return url or f"sqlite:///{self.catalog_file}"
+        return (
+            POSTGRESQL.sub("postgresql+psycopg://", settings.catalog_url) or f"sqlite:///{self.catalog_file}"
+        )
 
     def jobs_url(self, settings: Settings) -> str:
-        return settings.jobs_url or f"sqlite:///{self.jobs_file}"
+        return POSTGRESQL.sub("postgresql://", settings.jobs_url) or f"sqlite:///{self.jobs_file}"
 
     def storage_url(self, settings: Settings) -> str:
         return settings.storage_url or f"file://{self.vaults}"

@@ -1,9 +1,14 @@
-"""Which file system a path is on: databases in files need locks that only local ones keep."""
+"""Which file system a path is on: databases in files need locks that only local ones keep.
+
+And whose the files are that we make there.
+"""
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from safehold.core.errors import NetworkFileSystem
@@ -40,6 +45,37 @@ def kind_of(path: Path, mounts: Iterable[str]) -> str | None:
         if whole.is_relative_to(point) and len(point.parts) >= best:
             best, kind = len(point.parts), after.split()[0]
     return kind
+
+
+@contextmanager
+def owner_only() -> Iterator[None]:
+    """Files and folders that this process makes in the block, in any thread, are for their owner alone.
+
+    For libraries that make files without asking for a mode, databases above all. What is restored gets the
+    modes that it had, whatever this says. Of the whole process: not to be entered by two threads at once.
+    """
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def write_owner_only(path: Path, content: bytes) -> None:
+    """The file is there whole, synced and readable by its owner alone; or as it was, after a crash."""
+    fresh = path.with_name(f".{path.name}.new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, 0o600)  # it may be left from before
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+    os.replace(fresh, path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _mounts() -> list[str]:

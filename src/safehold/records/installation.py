@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import insert, select
 
 from safehold.core import ids
-from safehold.core.errors import AlreadyInstalled, ConfigError
+from safehold.core.errors import AlreadyInstalled, ConfigError, RootKeyError
 from safehold.core.secrets import RootKey
 from safehold.domain import arns
 from safehold.domain.access_keys import AccessKey
@@ -68,6 +68,25 @@ def create(
 def find_account(tx: Tx) -> str | None:
     """The account that the installation was made with; None when there is no installation."""
     return tx.execute(select(account.c.id).order_by(account.c.created_at, account.c.id).limit(1)).scalar()
+
+
+def find_made(catalog: Catalog, root_key: RootKey, *, region: str, storage_url: str) -> Installation | None:
+    """What `create` made with the same arguments, its key told again: for whom a crash kept from hearing it.
+
+    None when there is no installation, or one of another root key, region or storage. It tells nothing that
+    the holder of the root key could not read anyway.
+    """
+    with catalog.read() as tx:
+        account_id = find_account(tx)
+        if account_id is None or sites.storage_url(tx, region) != storage_url:
+            return None
+        first = select(access_key.c.id).order_by(access_key.c.created_at).limit(1)
+        key_id = tx.execute(first.where(access_key.c.account_id == account_id)).scalar_one()
+        try:
+            key = access_keys.find(tx, key_id, opened_by=access_keys.box(root_key))
+        except RootKeyError:
+            return None
+    return None if key is None else Installation(account_id, region, key.id, key.secret)
 
 
 def check_root_key(catalog: Catalog, root_key: RootKey) -> None:

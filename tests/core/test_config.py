@@ -1,0 +1,24 @@
+"""URLs of PostgreSQL are understood however they are written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from safehold.core.config import DataFolder, Settings
+
+FOLDER = DataFolder(Path("/srv/safehold"))
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_a_postgresql_url_may_be_written_in_three_ways(scheme: str) -> None:
+    rest = "://me:postgres%3A%2F%2F@127.0.0.1/db?host=postgres://"
+    settings = Settings(catalog_url=scheme + rest, jobs_url=scheme + rest)
+    assert FOLDER.catalog_url(settings) == "postgresql+psycopg" + rest
+    assert FOLDER.jobs_url(settings) == "postgresql" + rest
+
+
+def test_without_urls_the_databases_are_files_in_the_folder() -> None:
+    assert FOLDER.catalog_url(Settings()) == "sqlite:////srv/safehold/catalog.db"
+    assert FOLDER.jobs_url(Settings()) == "sqlite:////srv/safehold/jobs.db"
