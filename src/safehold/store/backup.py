@@ -186,6 +186,8 @@ class Backup:
 
     def _without_lost(self, listing: Listing) -> Listing:
         """The listing, where what an unchanged item refers to is gone from the vault: to be read again."""
+        if not self._session.has_gaps:
+            return listing
         lost = [
             position
             for position, item in enumerate(listing.items)

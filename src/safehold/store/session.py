@@ -45,6 +45,7 @@ class Session:
         self._keys = keys
         self._vault_id = vault_id
         self._index = index
+        self.has_gaps = index.has_gaps()  # asked once: it looks at every object of the vault
         self._new: set[bytes] = set()
         self._chunker = Chunker(keys.chunker_seed)
         self._fillers = {
@@ -88,9 +89,7 @@ class Session:
         return Part(identity, len(data))
 
     def holds(self, item: Item, get_page: GetPage) -> bool:
-        """Has the vault all that an item of an earlier point refers to? Cheap unless something is gone."""
-        if not self._index.has_gaps():
-            return True
+        """Has the vault all that an item of an earlier point refers to? Ask only where `has_gaps`."""
         try:
             parts = decode_content(item.content or b"", item.size_bytes, get_page)
             return all(part.id == ZERO_ID or part.id in self._index for part in parts)
