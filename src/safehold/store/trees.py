@@ -7,6 +7,7 @@ Page: [0, [item, ...]] for a leaf, [level, [[first name, page id], ...]] above.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
@@ -88,24 +89,38 @@ def _cut(
         yield page
 
 
-def read_directory(root_id: bytes, get_page: GetPage) -> Iterator[Item]:
-    """A directory's items in name order. Raises ObjectMissing, Damaged."""
+def read_directory(root_id: bytes, get_page: GetPage, *, after: bytes = b"") -> Iterator[Item]:
+    """A directory's items in name order; only those behind `after`, whose pages alone are then read.
+
+    Raises ObjectMissing, Damaged.
+    """
     if root_id:
-        yield from _read(get_page(root_id), MAX_LEVEL, get_page)
+        yield from _read(get_page(root_id), MAX_LEVEL, after, get_page)
 
 
-def _read(page: bytes, highest: int, get_page: GetPage) -> Iterator[Item]:
+def _read(page: bytes, highest: int, after: bytes, get_page: GetPage) -> Iterator[Item]:
+    decoded = decode_page(page, highest)
+    if isinstance(decoded, Leaf):
+        yield from (item for item in decoded.items if item.name > after) if after else decoded.items
+        return
+    children = decoded.children
+    if after:  # the last page that begins no later may still hold names behind it
+        children = children[max(0, bisect_right(children, after, key=lambda child: child.name) - 1) :]
+    for child in children:
+        yield from _read(get_page(child.page_id), decoded.level - 1, after, get_page)
+
+
+def decode_page(page: bytes, highest: int = MAX_LEVEL) -> Leaf | Inner:
+    """A page of a level up to `highest`. Raises Damaged."""
     try:
         if _level(page) == 0:
-            yield from _leaf.decode(page).items
-            return
+            return _leaf.decode(page)
         inner = _inner.decode(page)
     except UNREADABLE as error:
         raise Damaged("an item-tree page cannot be read") from error
     if not 0 < inner.level <= highest:
         raise Damaged("an item-tree page is of a level that cannot be there")
-    for child in inner.children:
-        yield from _read(get_page(child.page_id), inner.level - 1, get_page)
+    return inner
 
 
 def find_item(root_id: bytes, name: bytes, get_page: GetPage) -> Item | None:
@@ -113,16 +128,11 @@ def find_item(root_id: bytes, name: bytes, get_page: GetPage) -> Item | None:
     page = get_page(root_id) if root_id else b""
     highest = MAX_LEVEL
     while page:
-        try:
-            if _level(page) == 0:
-                return next((item for item in _leaf.decode(page).items if item.name == name), None)
-            inner = _inner.decode(page)
-        except UNREADABLE as error:
-            raise Damaged("an item-tree page cannot be read") from error
-        if not 0 < inner.level <= highest:
-            raise Damaged("an item-tree page is of a level that cannot be there")
-        highest = inner.level - 1
-        before = [child for child in inner.children if child.name <= name]
+        decoded = decode_page(page, highest)
+        if isinstance(decoded, Leaf):
+            return next((item for item in decoded.items if item.name == name), None)
+        highest = decoded.level - 1
+        before = [child for child in decoded.children if child.name <= name]
         page = get_page(before[-1].page_id) if before else b""
     return None
 
