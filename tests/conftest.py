@@ -4,6 +4,7 @@ pytest_plugins = [
     "tests.fixtures.postgres",
     "tests.fixtures.catalog",
     "tests.fixtures.disk",
+    "tests.fixtures.seaweed",
     "tests.fixtures.run",
     "tests.fixtures.budget",
 ]

@@ -17,7 +17,11 @@ from safehold.cli.options import data_option, json_option, show_json
 @click.option("--profile", metavar="NAME", help="Also write an aws profile of that name.")
 @click.option("--catalog-url", default="", help="PostgreSQL URL of the catalog; else a file in the folder.")
 @click.option("--jobs-url", default="", help="PostgreSQL URL of the job engine; else a file in the folder.")
-@click.option("--storage-url", default="", help="Where vaults live; else a folder in the data folder.")
+@click.option(
+    "--storage-url",
+    default="",
+    help="Where vaults live: file:///FOLDER or s3://BUCKET/PREFIX; else in the data folder.",
+)
 @json_option
 def command(
     data: Path,

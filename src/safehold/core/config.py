@@ -35,7 +35,9 @@ class Settings:
     port: int = _option("The port of the API on the loopback address.", 8640)  # type: ignore[assignment]
     catalog_url: str = _option("SQLAlchemy URL of the catalog; empty: a SQLite file in the data folder.", "")  # type: ignore[assignment]
     jobs_url: str = _option("URL of the job engine's database; empty: a SQLite file in the data folder.", "")  # type: ignore[assignment]
-    storage_url: str = _option("Where vaults live: a folder; empty: `vaults` in the data folder.", "")  # type: ignore[assignment]
+    storage_url: str = _option(
+        "Where vaults live: a folder or an S3 bucket, as a URL; empty: `vaults` in the data folder.", ""
+    )  # type: ignore[assignment]
     aws_limits: str = _option("`strict` refuses what AWS refuses; `extended` allows more.", "extended")  # type: ignore[assignment]
     workers: int = _option("Worker processes that `safehold serve` starts.", 1)  # type: ignore[assignment]
     lease_seconds: float = _option(

@@ -16,7 +16,9 @@ def open_place(storage_url: str, vault_id: str, *, create: bool) -> Backend:
     create  the vault was never written to, so its folder may be made; else its absence is an error: an
             unmounted disk must not look like an empty vault
     """
-    root = check_storage(storage_url)
+    if _scheme(storage_url) == "s3":
+        return _open_s3(storage_url, vault_id, create=create)
+    root = _check_folder(storage_url)
     if create:
         return LocalBackend.create(root / vault_id)
     if not (root / vault_id).is_dir():
@@ -24,12 +26,43 @@ def open_place(storage_url: str, vault_id: str, *, create: bool) -> Backend:
     return LocalBackend(root / vault_id)
 
 
-def check_storage(storage_url: str) -> Path:
-    """The folder that vaults live in. Raises ConfigError, StoreUnavailable when it is not there."""
-    scheme, _, path, *_ = urlsplit(storage_url)
-    if scheme != "file":
-        raise ConfigError(f"{storage_url}: only file:// storage is known")
-    root = Path(unquote(path))
+def check_storage(storage_url: str) -> None:
+    """Vaults can be put there. Raises ConfigError, StoreUnavailable."""
+    if _scheme(storage_url) == "s3":
+        from safehold.store.backends.s3 import S3Backend
+        from safehold.store.backends.s3_connection import parse_place
+
+        S3Backend.open(parse_place(storage_url)).check()
+    else:
+        _check_folder(storage_url)
+
+
+def _scheme(storage_url: str) -> str:
+    """Raises ConfigError for a scheme that is not known."""
+    scheme = urlsplit(storage_url).scheme
+    if scheme not in ("file", "s3"):
+        error = ConfigError(f"{storage_url}: storage of that kind is not known")
+        error.hint = "Write file:///FOLDER or s3://BUCKET/PREFIX."
+        raise error
+    return scheme
+
+
+def _open_s3(storage_url: str, vault_id: str, *, create: bool) -> Backend:
+    # boto3 takes a quarter of a second to import: only those pay who keep vaults there.
+    from safehold.store.backends.s3 import S3Backend
+    from safehold.store.backends.s3_connection import parse_place
+
+    backend = S3Backend.open(parse_place(storage_url).below(vault_id))
+    if create:
+        backend.check()
+    elif not backend.holds_anything():
+        raise StoreUnavailable(f"nothing of the vault is in {backend.place}")
+    return backend
+
+
+def _check_folder(storage_url: str) -> Path:
+    """The folder that vaults live in. Raises StoreUnavailable when it is not there."""
+    root = Path(unquote(urlsplit(storage_url).path))
     if not root.is_dir():
         raise StoreUnavailable(f"the site's storage {root} is not there")
     return root
