@@ -5,6 +5,7 @@ pytest_plugins = [
     "tests.fixtures.catalog",
     "tests.fixtures.disk",
     "tests.fixtures.seaweed",
+    "tests.fixtures.key_services",
     "tests.fixtures.run",
     "tests.fixtures.budget",
 ]

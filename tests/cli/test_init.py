@@ -183,3 +183,10 @@ def test_looking_whether_it_runs_keeps_no_serve_out(data: Path) -> None:
         with pytest.raises(DataFolderLocked), folder.locked():
             pass
     assert not folder.is_locked()
+
+
+def test_who_wraps_the_keys_is_checked_before_anything_is_made(tmp_path: Path, run: Run) -> None:
+    refused = run("init", "--data", tmp_path / "data", "--keys-url", "aws-kms:")
+    assert (refused.code, (tmp_path / "data").exists()) == (2, False)
+    assert run("init", "--data", tmp_path / "data", "--keys-url", "aws-kms:alias/x?region=here").code == 0
+    assert DataFolder(tmp_path / "data").settings().keys_url == "aws-kms:alias/x?region=here"

@@ -17,7 +17,7 @@ from safehold.domain.items import Item, ItemKind, PreviousTree
 from safehold.store.backends.local import LocalBackend
 from safehold.store.chunking import chunk_id
 from safehold.store.contents import Part, encode_content
-from safehold.store.keys import KeyFile
+from safehold.store.key_providers.key_file import KeyFile
 from safehold.store.session import Session
 from safehold.store.vault_store import VaultStore
 from tests.store.vaults import VAULT_ID, Other, Tree, TreeSource, back_up, flat, new_record

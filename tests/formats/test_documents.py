@@ -22,6 +22,11 @@ from safehold.store import (
     session,
     trees,
 )
+from safehold.store.key_providers import aws_kms, key_file
+from safehold.store.key_providers.aws_kms import AwsKms
+from safehold.store.key_providers.key_file import KeyFile
+from safehold.store.key_providers.pkcs11_token import Pkcs11Token
+from safehold.store.key_providers.transit import Transit
 
 FORMATS = Path(__file__).parents[2] / "docs/formats"
 MIB = 1 << 20
@@ -76,9 +81,10 @@ SAID = {
     ],
     "keys.md": [
         f"| version | {keys.FORMAT_VERSION} |",
-        f"`{keys.KeyFile.name}`",
+        *(f"| `{kind.name}` |" for kind in (KeyFile, AwsKms, Pkcs11Token, Transit)),
+        f"length of the wrapped data key ({aws_kms.LENGTH.size} bytes)",
         "`wrap vault keys`",
-        f"nonce ({keys.NONCE_BYTES} bytes)",
+        f"nonce ({key_file.NONCE_BYTES} bytes)",
         "`safehold/vault-keys/` + the vault id",
         *(f"| {name} |" for name in keys.VaultKeys.__struct_fields__),
         *(f"| {name} |" for name in keys.KeyObject.__dataclass_fields__),

@@ -18,7 +18,7 @@ from safehold.connectors.files.connector import FilesConnector
 from safehold.core.secrets import RootKey, read_root_key
 from safehold.domain.items import ItemKind, PreviousTree
 from safehold.store.backends.local import LocalBackend
-from safehold.store.keys import KeyFile
+from safehold.store.key_providers.key_file import KeyFile
 from safehold.store.vault_store import VaultStore
 from safehold.store.verify import verify
 from tests.formats.make_sample import SAMPLE_KEY, make_sample, told

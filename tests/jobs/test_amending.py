@@ -15,7 +15,7 @@ from safehold.jobs.vaults import VaultAccess
 from safehold.records import amendments, recovery_points, sites
 from safehold.records.amendments import AmendmentKind
 from safehold.records.engine import Catalog
-from safehold.store.keys import KeyFile
+from safehold.store.key_providers.key_file import KeyFile
 from tests.records.samples import NOW, a_point, put_account, put_vault
 
 

@@ -44,7 +44,7 @@ from safehold.records import (
 from safehold.records.engine import Catalog
 from safehold.records.tables import job as job_table
 from safehold.records.tables import resource
-from safehold.store.keys import KeyFile
+from safehold.store.key_providers.key_file import KeyFile
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 SITE = "us-east-1"

@@ -18,7 +18,8 @@ from safehold.store.backends.memory import MemoryBackend
 from safehold.store.contents import decode_content
 from safehold.store.frames import decode_frame, encode_frame
 from safehold.store.index import parse_fragment
-from safehold.store.keys import KeyFile, read_keys
+from safehold.store.key_providers.key_file import KeyFile
+from safehold.store.keys import read_keys
 from safehold.store.objects import SealedObject
 from safehold.store.points import decode_amendment, decode_point, encode_record
 from safehold.store.sealing import DIRECTORY_NUMBER, FOOTER_NUMBER, NewSeal, ObjectType

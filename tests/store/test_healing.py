@@ -16,7 +16,7 @@ from safehold.store.backends.contract import ObjectInfo
 from safehold.store.backends.faulty import Fault, FaultyBackend, Trouble
 from safehold.store.backends.local import LocalBackend
 from safehold.store.backends.memory import MemoryBackend
-from safehold.store.keys import KeyFile
+from safehold.store.key_providers.key_file import KeyFile
 from safehold.store.vault_store import VaultStore
 from safehold.store.verify import verify
 from tests.store.vaults import ROOT_KEY, VAULT_ID, Tree, back_up, flat, folder_names, open_store, restore

@@ -8,7 +8,8 @@ import pytest
 from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing
 from safehold.core.secrets import RootKey
 from safehold.store.backends.memory import MemoryBackend
-from safehold.store.keys import KeyFile, new_vault_keys, open_or_create_keys, read_keys
+from safehold.store.key_providers.key_file import KeyFile
+from safehold.store.keys import new_vault_keys, open_or_create_keys, read_keys
 from tests.store.vaults import VAULT_ID
 
 PROVIDER = KeyFile(RootKey(b"r" * 32))

@@ -12,7 +12,7 @@ from safehold.core.secrets import RootKey
 from safehold.domain.items import Facts, Item, ItemKind, Listing, PreviousTree, join
 from safehold.store.backends.contract import Backend, ObjectInfo
 from safehold.store.backends.memory import MemoryBackend
-from safehold.store.keys import KeyFile
+from safehold.store.key_providers.key_file import KeyFile
 from safehold.store.points import PointRecord
 from safehold.store.vault_store import VaultStore
 

@@ -22,6 +22,7 @@ from safehold.cli.options import data_option, json_option, show_json
     default="",
     help="Where vaults live: file:///FOLDER or s3://BUCKET/PREFIX; else in the data folder.",
 )
+@click.option("--keys-url", default="", help="Who wraps the vaults' keys; else the new root key file.")
 @json_option
 def command(
     data: Path,
@@ -31,6 +32,7 @@ def command(
     catalog_url: str,
     jobs_url: str,
     storage_url: str,
+    keys_url: str,
     as_json: bool,
 ) -> None:
     """Make a data folder: keys, the account, the vault Default and the default role.
@@ -44,7 +46,13 @@ def command(
     from safehold.core.config import Settings
     from safehold.core.errors import ConfigError
 
-    settings = Settings(region=region, catalog_url=catalog_url, jobs_url=jobs_url, storage_url=storage_url)
+    settings = Settings(
+        region=region,
+        catalog_url=catalog_url,
+        jobs_url=jobs_url,
+        storage_url=storage_url,
+        keys_url=keys_url,
+    )
     if port is not None:
         settings = replace(settings, port=port)
     made = make(data, settings)

@@ -18,6 +18,7 @@ from safehold.core.secrets import RootKey, create_root_key, read_root_key
 from safehold.records import installation
 from safehold.records.engine import Catalog
 from safehold.store.backends.places import check_storage
+from safehold.store.key_providers.urls import check_keys_url
 
 
 def make(data: Path, settings: Settings) -> installation.Installation:
@@ -33,6 +34,7 @@ def make(data: Path, settings: Settings) -> installation.Installation:
     check_place(folder, settings)
     if settings.storage_url:
         check_storage(settings.storage_url)
+    check_keys_url(settings.keys_url)
     try:
         data.parent.mkdir(parents=True, exist_ok=True)
         with owner_only():

@@ -16,7 +16,7 @@ from safehold.jobs.runners import all_runners
 from safehold.jobs.upkeep import all_upkeep
 from safehold.jobs.vaults import VaultAccess
 from safehold.jobs.worker import Worker, WorkerSettings, work_until_told
-from safehold.store.keys import KeyFile
+from safehold.store.key_providers.urls import open_provider
 
 
 def work(
@@ -59,4 +59,5 @@ def worker_of(installation: Installation) -> Worker:
 
 def vault_access(installation: Installation) -> VaultAccess:
     """Opens the installation's vaults."""
-    return VaultAccess(installation.catalog, KeyFile(installation.root_key))
+    provider = open_provider(installation.settings.keys_url, installation.root_key)
+    return VaultAccess(installation.catalog, provider)

@@ -38,6 +38,10 @@ class Settings:
     storage_url: str = _option(
         "Where vaults live: a folder or an S3 bucket, as a URL; empty: `vaults` in the data folder.", ""
     )  # type: ignore[assignment]
+    keys_url: str = _option(
+        "Who wraps the vaults' keys: `file:` (root.key), `aws-kms:`, `pkcs11:` or `transit:` and which key.",
+        "",
+    )  # type: ignore[assignment]
     aws_limits: str = _option("`strict` refuses what AWS refuses; `extended` allows more.", "extended")  # type: ignore[assignment]
     workers: int = _option("Worker processes that `safehold serve` starts.", 1)  # type: ignore[assignment]
     lease_seconds: float = _option(

@@ -30,7 +30,8 @@
     │  ├─ ObjectExists              an object of that name is there already (objects are written once)
     │  ├─ ObjectMissing             an object that ought to be there is not
     │  ├─ Damaged                   bytes came back that do not authenticate or do not fit the format
-    │  └─ KeyMismatch               the key does not open this vault
+    │  ├─ KeyMismatch               the key does not open this vault
+    │  └─ KeysUnavailable           who wraps the vaults' keys does not answer, or refuses
     ├─ RestoreError              a restore cannot be done as asked
     └─ JobAborted                the job was told to stop
        └─ JobExpired                its completion window is over
@@ -231,6 +232,12 @@ class Damaged(StoreError):
 class KeyMismatch(StoreError):
     retry = Retry.NEVER
     hint = "Put back the root key that this vault was made with."
+
+
+class KeysUnavailable(StoreError):
+    """Nothing is lost: the keys are wrapped as they were, and open once the service answers again."""
+
+    hint = "See that what `keys_url` names runs and lets this installation use its key; then try again."
 
 
 class RestoreError(SafeholdError):

@@ -11,7 +11,7 @@ from safehold.records import sites
 from safehold.records.engine import Catalog
 from safehold.store.backends.contract import Backend
 from safehold.store.backends.places import open_place
-from safehold.store.keys import KeyProvider
+from safehold.store.key_providers.contract import KeyProvider
 from safehold.store.vault_store import VaultStore
 
 

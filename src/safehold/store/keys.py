@@ -8,60 +8,16 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import Protocol
 
 import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from safehold.core.errors import Damaged, KeyMismatch, ObjectExists, ObjectMissing
-from safehold.core.secrets import RootKey
 from safehold.store.backends.contract import Backend
 from safehold.store.decoding import UNREADABLE
+from safehold.store.key_providers.contract import KeyProvider
 
 FORMAT_VERSION = 1
 KEY_BYTES = 32
-NONCE_BYTES = 12
-TAG_BYTES = 16
-
-
-class KeyProvider(Protocol):
-    """Wraps small secrets under a key that it keeps to itself. A context that differs does not open."""
-
-    name: str
-
-    def wrap(self, secret: bytes, *, context: bytes) -> bytes: ...
-
-    def unwrap(self, wrapped: bytes, *, context: bytes) -> bytes:
-        """Raises KeyMismatch when this provider's key did not wrap it, or for another context."""
-
-    def describe(self) -> str:
-        """Which key, for a person; never the key itself."""
-
-
-class KeyFile:
-    """The provider that wraps under the installation's root key file."""
-
-    name = "key-file"
-
-    def __init__(self, root_key: RootKey) -> None:
-        self._cipher = AESGCM(root_key.derive("wrap vault keys"))
-        self._fingerprint = root_key.derive("fingerprint")[:4].hex()
-
-    def wrap(self, secret: bytes, *, context: bytes) -> bytes:
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, secret, context)
-
-    def unwrap(self, wrapped: bytes, *, context: bytes) -> bytes:
-        if len(wrapped) < NONCE_BYTES + TAG_BYTES:
-            raise Damaged("the vault's wrapped keys are cut off")
-        try:
-            return self._cipher.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], context)
-        except InvalidTag as error:
-            raise KeyMismatch(f"root key {self._fingerprint} does not open this vault's keys") from error
-
-    def describe(self) -> str:
-        return f"root key file, fingerprint {self._fingerprint}"
 
 
 class VaultKeys(msgspec.Struct, frozen=True):
@@ -113,7 +69,7 @@ def open_or_create_keys(backend: Backend, provider: KeyProvider, vault_id: bytes
         if _holds_objects(backend):
             return _read_keys_of_old(backend, provider, vault_id)
         keys = new_vault_keys()
-    wrapped = provider.wrap(msgspec.msgpack.encode(keys), context=_context(vault_id))
+    wrapped = provider.wrap(msgspec.msgpack.encode(keys), context=wrapping_context(vault_id))
     stored = KeyObject(FORMAT_VERSION, vault_id, provider.name, wrapped)
     try:
         backend.put("keys/0", [msgspec.msgpack.encode(stored)])
@@ -148,7 +104,7 @@ def read_keys(backend: Backend, provider: KeyProvider, vault_id: bytes) -> Vault
         raise Damaged(f"the vault's key object cannot be read: {error}") from error
     if stored.version != FORMAT_VERSION or stored.vault_id != vault_id:
         raise Damaged("the vault's key object belongs to another vault or format")
-    secret = provider.unwrap(stored.wrapped, context=_context(vault_id))
+    secret = provider.unwrap(stored.wrapped, context=wrapping_context(vault_id))
     return msgspec.msgpack.decode(secret, type=VaultKeys)
 
 
@@ -160,5 +116,6 @@ def _newest(backend: Backend) -> str:
     return f"keys/{max(numbers)}"
 
 
-def _context(vault_id: bytes) -> bytes:
+def wrapping_context(vault_id: bytes) -> bytes:
+    """What a vault's keys are wrapped with, so that they do not pass for another's."""
     return b"safehold/vault-keys/" + vault_id

@@ -15,7 +15,8 @@ from safehold.store.backup import Advance, Backup, Source
 from safehold.store.chunks import ChunkReader, FrameReader
 from safehold.store.frames import seal_frame
 from safehold.store.index import Fragment, Index, ObjectRef, build_fragment, fragment_frames, parse_fragment
-from safehold.store.keys import KeyProvider, VaultKeys, open_or_create_keys, read_keys
+from safehold.store.key_providers.contract import KeyProvider
+from safehold.store.keys import VaultKeys, open_or_create_keys, read_keys
 from safehold.store.objects import FrameKind, FrameNote, SealedObject, assemble
 from safehold.store.points import Amendment, PointRecord, decode_amendment, decode_point, encode_record
 from safehold.store.rebuilding import CHUNK_FOLDERS, CompleteIndex
