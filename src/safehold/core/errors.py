@@ -27,6 +27,8 @@
     ├─ StoreError                where backups are kept failed us
     │  ├─ StoreFull                 no room left; goes on once there is
     │  ├─ StoreUnavailable          an operation of the backend failed
+    │  │  └─ StoreDenied               the store does not take our keys, or they may not do this
+    │  ├─ ObjectLocked              a lock on an object does not allow this before it ends
     │  ├─ ObjectExists              an object of that name is there already (objects are written once)
     │  ├─ ObjectMissing             an object that ought to be there is not
     │  ├─ Damaged                   bytes came back that do not authenticate or do not fit the format
@@ -211,6 +213,18 @@ class StoreFull(StoreError):
 
 class StoreUnavailable(StoreError):
     pass
+
+
+class StoreDenied(StoreUnavailable):
+    hint = (
+        "Give the keys of an identity that may read, write, list and delete there "
+        "(for S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or any other way that AWS clients know)."
+    )
+
+
+class ObjectLocked(StoreError):
+    retry = Retry.NEVER
+    hint = "Wait until its retention has ended, or take its legal hold off."
 
 
 class ObjectExists(StoreError):

@@ -230,6 +230,10 @@ def test_a_vault_on_it_takes_backups_and_gives_them_back(seaweed: Seaweed, plain
             "s3://b/p?endpoint=https://h&addressing=virtual",
             S3Place("b", "p/", endpoint="https://h", addressing="virtual"),
         ),
+        (
+            "s3://b?bytes_per_second=5e6&requests_per_second=100",
+            S3Place("b", "", bytes_per_second=5e6, requests_per_second=100),
+        ),
     ],
 )
 def test_a_url_names_a_place(url: str, expected: S3Place) -> None:
@@ -237,7 +241,16 @@ def test_a_url_names_a_place(url: str, expected: S3Place) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["s3://", "s3:///p", "s3://key:secret@b/p", "s3://b/p?endpiont=http://h", "s3://b/p?addressing=x"]
+    "url",
+    [
+        "s3://",
+        "s3:///p",
+        "s3://key:secret@b/p",
+        "s3://b/p?endpiont=http://h",
+        "s3://b/p?addressing=x",
+        "s3://b/p?bytes_per_second=fast",
+        "s3://b/p?requests_per_second=-1",
+    ],
 )
 def test_a_url_that_names_no_place_is_refused_without_telling_secrets(url: str) -> None:
     with pytest.raises(ConfigError) as told:

@@ -1,13 +1,15 @@
 """What a place that keeps a store's objects promises.
 
 Objects are written once and never changed. tests/store/backends/contract.py is this promise as tests;
-every backend passes it.
+every backend passes it. What only some places can do stands in protocols of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 
@@ -45,3 +47,75 @@ class Backend(Protocol):
 
     def delete(self, name: str) -> None:
         """The object is gone; no error when it was not there."""
+
+
+class LockMode(StrEnum):
+    """How firmly an object is kept. Source: Amazon S3 User Guide, "Locking objects with Object Lock"."""
+
+    GOVERNANCE = "GOVERNANCE"  # who has a right of their own for it may end it early
+    COMPLIANCE = "COMPLIANCE"  # nobody may
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """until: aware UTC; before that moment the object cannot be deleted."""
+
+    mode: LockMode
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One of the things that a place keeps under a name: an object's bytes, or a mark that it is deleted.
+
+    id  opaque, unique among the versions of a name
+    """
+
+    name: str
+    id: str
+    size_bytes: int
+    is_marker: bool
+
+
+class LockingBackend(Backend, Protocol):
+    """A place that can keep objects from being deleted. tests/store/backends/locking_contract.py is this as
+    tests.
+
+    Where others can write to the place by themselves, a name may have several versions, and marks of
+    deletion that hide them: what was there first stays readable by its version's id.
+    """
+
+    @property
+    def can_lock(self) -> bool:
+        """Is it so here? If not, the methods below raise StoreUnavailable."""
+
+    def put_locked(
+        self, name: str, parts: Sequence[bytes | bytearray | memoryview], retention: Retention
+    ) -> None:
+        """As `put`, and from its first moment the object is kept."""
+
+    def retention(self, version: Version) -> Retention | None:
+        """What keeps it now; may be over already. Raises ObjectMissing."""
+
+    def retain(self, version: Version, retention: Retention) -> None:
+        """It is kept at least so firmly and so long; what keeps it better stays. Raises ObjectMissing."""
+
+    def hold(self, version: Version, *, is_held: bool) -> None:
+        """Legal hold: while it is on, the object cannot be deleted, whatever its retention."""
+
+    def is_held(self, version: Version) -> bool:
+        """Is a legal hold on it?"""
+
+    def versions(self, prefix: str) -> Iterator[Version]:
+        """Everything under that folder, markers too: in name order, of one name the oldest first."""
+
+    def get_version(self, version: Version, *, offset: int = 0, length: int | None = None) -> bytes:
+        """As `get`, of that version. Raises ObjectMissing for one that is gone, or is a marker."""
+
+    def delete_version(self, version: Version) -> None:
+        """It is gone; no error when it was not there. Raises ObjectLocked."""
+
+
+def locking(backend: Backend) -> LockingBackend | None:
+    """The backend as one that locks, if it can."""
+    return backend if getattr(backend, "can_lock", False) else None  # type: ignore[return-value]

@@ -6,8 +6,11 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from safehold.core.errors import ConfigError, StoreUnavailable
+from safehold.store.backends.cache import CacheBackend
 from safehold.store.backends.contract import Backend
+from safehold.store.backends.limit import LimitBackend
 from safehold.store.backends.local import LocalBackend
+from safehold.store.backends.retry import RetryBackend
 
 
 def open_place(storage_url: str, vault_id: str, *, create: bool) -> Backend:
@@ -52,12 +55,17 @@ def _open_s3(storage_url: str, vault_id: str, *, create: bool) -> Backend:
     from safehold.store.backends.s3 import S3Backend
     from safehold.store.backends.s3_connection import parse_place
 
-    backend = S3Backend.open(parse_place(storage_url).below(vault_id))
+    place = parse_place(storage_url).below(vault_id)
+    backend = S3Backend.open(place)
     if create:
         backend.check()
     elif not backend.holds_anything():
-        raise StoreUnavailable(f"nothing of the vault is in {backend.place}")
-    return backend
+        raise StoreUnavailable(f"nothing of the vault is in {place}")
+    limited = LimitBackend(
+        backend, bytes_per_second=place.bytes_per_second, requests_per_second=place.requests_per_second
+    )
+    # ORDER: each attempt takes from the limit; what is kept in memory takes neither.
+    return CacheBackend(RetryBackend(limited))
 
 
 def _check_folder(storage_url: str) -> Path:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -16,12 +16,19 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
 
-from safehold.core.errors import ConfigError, ObjectMissing, StoreError, StoreFull, StoreUnavailable
+from safehold.core.errors import (
+    ConfigError,
+    ObjectMissing,
+    StoreDenied,
+    StoreError,
+    StoreFull,
+    StoreUnavailable,
+)
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-OPTIONS = ("endpoint", "region", "addressing")
+OPTIONS = ("endpoint", "region", "addressing", "bytes_per_second", "requests_per_second")
 CONNECTIONS = 32  # more than all threads of a job use at once: a pool that is too small reconnects
 CONNECT_SECONDS = 10
 READ_SECONDS = 60  # without a byte; a pack of 32 MiB on a slow line sends some all the time
@@ -34,54 +41,76 @@ DENIED |= {"SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "RequestTime
 FULL = {"507", "InsufficientStorage", "QuotaExceeded", "XMinioStorageFull", "StorageFull"}
 ARCHIVED = {"InvalidObjectState"}
 
-DENIED_HINT = (
-    "Give the keys of an identity that may read, write, list and delete in that bucket "
-    "(AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or any other way that AWS clients know)."
-)
 BUCKET_HINT = "Make the bucket first, or correct `storage_url`."
 ARCHIVED_HINT = "Ask the store to bring the object back from its archive class, then try again."
 
 
 @dataclass(frozen=True, slots=True)
 class S3Place:
-    """prefix: what all names begin with, "" or ending in "/"; endpoint and region: None as AWS has them."""
+    """prefix: what all names begin with, "" or ending in "/"; endpoint and region: None as AWS has them.
+
+    bytes_per_second, requests_per_second  what each process may use of it; None: all that it can get
+    """
 
     bucket: str
     prefix: str
     endpoint: str | None = None
     region: str | None = None
     addressing: str = "auto"
+    bytes_per_second: float | None = None
+    requests_per_second: float | None = None
 
     def below(self, name: str) -> S3Place:
-        return S3Place(self.bucket, f"{self.prefix}{name}/", self.endpoint, self.region, self.addressing)
+        return replace(self, prefix=f"{self.prefix}{name}/")
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.prefix}"
 
 
 def parse_place(url: str) -> S3Place:
-    """`s3://bucket/prefix?endpoint=URL&region=NAME&addressing=path|virtual`. Raises ConfigError."""
+    """`s3://bucket/prefix?endpoint=URL&region=NAME&...`, options as in OPTIONS. Raises ConfigError."""
     parsed = urlsplit(url)
     if "@" in parsed.netloc:
         raise _wrong(
             "s3 storage takes no keys in its URL",
             "Put them into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or an AWS profile.",
         )
-    options = dict(parse_qsl(parsed.query, keep_blank_values=True))
+    options = dict(parse_qsl(parsed.query))
     unknown = sorted(set(options) - set(OPTIONS))
     if not parsed.netloc or unknown or parsed.fragment:
         raise _wrong(
             f"{parsed.scheme}://{parsed.netloc}{parsed.path}: {', '.join(unknown) or 'no bucket'}",
             f"Write s3://BUCKET/PREFIX, and after a `?` any of {', '.join(OPTIONS)}.",
         )
-    addressing = options.get("addressing") or ("path" if options.get("endpoint") else "auto")
+    folder = unquote(parsed.path).strip("/")
+    return S3Place(
+        parsed.netloc,
+        f"{folder}/" if folder else "",
+        options.get("endpoint"),
+        options.get("region"),
+        _addressing(options),
+        _rate(options, "bytes_per_second"),
+        _rate(options, "requests_per_second"),
+    )
+
+
+def _addressing(options: Mapping[str, str]) -> str:
+    addressing = options.get("addressing", "path" if "endpoint" in options else "auto")
     if addressing not in ("auto", "path", "virtual"):
         raise _wrong(f"addressing={addressing} is not known", "Write addressing=path or addressing=virtual.")
-    folder = unquote(parsed.path).strip("/")
-    prefix = f"{folder}/" if folder else ""
-    return S3Place(
-        parsed.netloc, prefix, options.get("endpoint") or None, options.get("region") or None, addressing
-    )
+    return addressing
+
+
+def _rate(options: Mapping[str, str], name: str) -> float | None:
+    if name not in options:
+        return None
+    try:
+        rate = float(options[name])
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < float("inf"):
+        raise _wrong(f"{name}={options[name]} is no rate", f"Write a number above 0, as {name}=50000000.")
+    return rate
 
 
 def _wrong(message: str, hint: str) -> ConfigError:
@@ -129,7 +158,7 @@ def converted(what: str, place: S3Place) -> Iterator[None]:
     except ClientError as error:
         raise meaning(error, what, place) from error
     except NoCredentialsError as error:
-        raise _with_hint(StoreUnavailable(f"{what} in {place}: no keys for S3"), DENIED_HINT) from error
+        raise StoreDenied(f"{what} in {place}: no keys for S3") from error
     except (BotoCoreError, HTTPClientError, OSError) as error:
         raise StoreUnavailable(f"{what} in {place}: {error}") from error
 
@@ -143,7 +172,7 @@ def meaning(error: ClientError, what: str, place: S3Place) -> StoreError:
     if code in MISSING:
         return ObjectMissing(message)
     if code in DENIED:
-        return _with_hint(StoreUnavailable(message), DENIED_HINT)
+        return StoreDenied(message)
     if code in ARCHIVED:
         return _with_hint(StoreUnavailable(message), ARCHIVED_HINT)
     return StoreFull(message) if code in FULL else StoreUnavailable(message)
