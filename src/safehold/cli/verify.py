@@ -17,7 +17,8 @@ from safehold.cli.options import data_option, json_option, show_json, size_text
 def command(data: Path, vault: str | None, read_data: bool, as_json: bool) -> None:
     """Check vaults; exits with 0 only if all is well, and names what is affected otherwise.
 
-    Without --read-data it checks that everything that recovery points need is there.
+    Without --read-data it checks that everything that recovery points need is there. What is wrong is read
+    again, twice: then it is `damaged`, or `unreadable` if the storage gave no answer.
     """
     from safehold.cli.installation import opened
     from safehold.cli.verifying import verify_vaults
@@ -37,10 +38,11 @@ def command(data: Path, vault: str | None, read_data: bool, as_json: bool) -> No
 def _tell(report: dict[str, object]) -> None:
     read = report["bytes_read"]
     assert isinstance(read, int)
-    state = "well" if report["is_well"] else f"{report['problem_count']} problems"
+    state = "well" if report["is_well"] else f"{report['problem_count']} problems, {report['verdict']}"
     counts = f"{report['points']} points, {report['objects']} objects, {size_text(read)} read"
     click.echo(f"{report['vault']}: {state} ({counts})")
     problems = report["problems"]
     assert isinstance(problems, list)
     for problem in problems:
-        click.echo(f"  {problem['where']}: {problem['path'] or '(all of it)'}: {problem['what']}")
+        doubt = "" if problem["verdict"] == "damaged" else f" ({problem['verdict']})"
+        click.echo(f"  {problem['where']}: {problem['path'] or '(all of it)'}: {problem['what']}{doubt}")

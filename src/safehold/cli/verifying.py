@@ -9,6 +9,7 @@ from safehold.cli.working import vault_access
 from safehold.core.errors import KeyMismatch, ObjectMissing, ResourceNotFound, StoreError, StoreUnavailable
 from safehold.domain.vaults import Vault
 from safehold.records import recovery_points, vaults
+from safehold.store.verdicts import Verdict
 from safehold.store.verify import VerifyReport, verify
 
 PAGE = 500
@@ -31,14 +32,21 @@ def _report(installation: Installation, vault: Vault, *, read_data: bool) -> dic
         "vault": vault.name,
         "site": vault.site,
         "is_well": report.is_well,
+        "verdict": str(report.verdict),
         "points": report.points,
         "objects": report.objects,
         "items": report.items,
         "chunks": report.chunks,
         "bytes_read": report.bytes_read,
         "problem_count": report.problem_count,
+        "unreadable_count": report.unreadable_count,
         "problems": [
-            {"where": each.where, "path": each.path.decode("utf-8", "backslashreplace"), "what": each.what}
+            {
+                "where": each.where,
+                "path": each.path.decode("utf-8", "backslashreplace"),
+                "what": each.what,
+                "verdict": str(each.verdict),
+            }
             for each in report.problems
         ],
     }
@@ -60,7 +68,7 @@ def _verified(installation: Installation, vault: Vault, *, read_data: bool) -> V
     except StoreUnavailable as error:
         report, missing = VerifyReport(), set()
         if shown:  # else nothing was ever stored in it: its place is made with its first backup
-            report.add(vault.name, b"", str(error))
+            report.add(vault.name, b"", str(error), Verdict.UNREADABLE)
     except StoreError as error:
         report, missing = VerifyReport(), set()
         report.add(vault.name, b"", str(error))

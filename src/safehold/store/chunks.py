@@ -13,6 +13,7 @@ from safehold.store.index import ObjectRef, Place
 from safehold.store.keys import VaultKeys
 from safehold.store.rebuilding import CompleteIndex
 from safehold.store.sealing import ObjectSeal
+from safehold.store.verdicts import read_again
 
 CACHE_BYTES = 64 << 20
 
@@ -42,6 +43,9 @@ class FrameReader:
 
     def read_frame(self, place: Place) -> bytes:
         """As `frame`, past the cache: for whoever reads each frame once."""
+        return read_again(lambda: self._open(place))
+
+    def _open(self, place: Place) -> bytes:
         sealed = self._backend.get(place.object.name, offset=place.sealed_offset, length=place.sealed_bytes)
         return open_frame(self._seal(place.object), place.frame, sealed)
 

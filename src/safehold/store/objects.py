@@ -10,11 +10,11 @@ import os
 import struct
 from collections.abc import Sequence
 from enum import IntEnum
+from typing import Protocol
 
 import msgspec
 
 from safehold.core.errors import Damaged
-from safehold.store.backends.contract import Backend
 from safehold.store.chunking import ID_BYTES
 from safehold.store.decoding import UNREADABLE
 from safehold.store.frames import decode_frame, encode_frame, open_frame
@@ -83,10 +83,16 @@ def _padding(size: int) -> int:
     return -size % unit
 
 
+class Reads(Protocol):
+    """What of a backend reading an object takes."""
+
+    def get(self, name: str, *, offset: int = 0, length: int | None = None) -> bytes: ...
+
+
 class SealedObject:
     """An object of the store, opened for reading: its seal and its directory. Frames are read on demand."""
 
-    def __init__(self, backend: Backend, keys: VaultKeys, vault_id: bytes, name: str) -> None:
+    def __init__(self, backend: Reads, keys: VaultKeys, vault_id: bytes, name: str) -> None:
         """Two reads as a rule: the header, and the end. Raises ObjectMissing, Damaged, KeyMismatch."""
         self.name = name
         self._backend = backend

@@ -1,28 +1,35 @@
 """Is everything there that the vault's points need, and is it what was written?
 
 The structure check reads records and trees and asks the index for every chunk; with `read_data` every
-frame of every object is opened and every chunk's bytes are held against its id.
+frame of every object is opened and every chunk's bytes are held against its id. Memory: some bytes for each
+chunk and folder, whatever the number of points; lists of any length are passed through, not kept.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing
-from safehold.domain.items import CONTENT_KINDS, Item, ItemKind, Listing, join
-from safehold.store.chunking import ID_BYTES, ZERO_ID, chunk_id
+from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing, StoreError, StoreUnavailable
+from safehold.domain.items import CONTENT_KINDS, Item, ItemKind, join
+from safehold.store.checking import Pause, check_object
+from safehold.store.chunking import ZERO_ID
 from safehold.store.contents import decode_content
+from safehold.store.id_set import IdSet
 from safehold.store.index import Place
-from safehold.store.objects import FrameKind, SealedObject
 from safehold.store.points import PointRecord
-from safehold.store.sealing import HEADER_BYTES, ObjectType
+from safehold.store.sealing import ObjectType
 from safehold.store.trees import read_directory
 from safehold.store.vault_store import VaultStore
+from safehold.store.verdicts import Verdict, read_again, verdict_on
 
 Advance = Callable[[int, int], None]
 
 MAX_TOLD = 10_000  # problems kept in full; more are counted only
+SILENT_IN_A_ROW = 16  # objects that a store gave no answer about: it is the store that fails, not they
+CHECKED = (ObjectType.PACK, ObjectType.TREE, ObjectType.POINT, ObjectType.AMENDMENT, ObjectType.INDEX)
+READ_ERRORS = (Damaged, KeyMismatch, ObjectMissing, StoreUnavailable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,7 @@ class Problem:
     where: str
     path: bytes
     what: str
+    verdict: Verdict = Verdict.DAMAGED
 
 
 @dataclass(slots=True)
@@ -42,57 +50,69 @@ class VerifyReport:
     chunks: int = 0
     bytes_read: int = 0
     problem_count: int = 0
+    unreadable_count: int = 0  # of the problems: where nothing is known, and it is worth trying again
     problems: list[Problem] = field(default_factory=list)
 
     @property
     def is_well(self) -> bool:
         return self.problem_count == 0
 
-    def add(self, where: str, path: bytes, what: str) -> None:
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of all: damage is certain, what could not be read is not."""
+        if self.problem_count > self.unreadable_count:
+            return Verdict.DAMAGED
+        return Verdict.UNREADABLE if self.unreadable_count else Verdict.OK
+
+    def add(self, where: str, path: bytes, what: str, verdict: Verdict = Verdict.DAMAGED) -> None:
         self.problem_count += 1
+        self.unreadable_count += verdict is Verdict.UNREADABLE
         if len(self.problems) < MAX_TOLD:
-            self.problems.append(Problem(where, path, what))
+            self.problems.append(Problem(where, path, what, verdict))
 
 
 @dataclass(slots=True)
 class _Folder:
-    """A directory being checked, and the one it is in."""
+    """A directory being checked, and the one it is in. `open_count`: itself and those below not yet done."""
 
     path: bytes
     root_id: bytes
     parent: _Folder | None
     is_well: bool = True
-
-    def is_not_well(self) -> None:
-        folder: _Folder | None = self
-        while folder is not None and folder.is_well:
-            folder.is_well = False
-            folder = folder.parent
+    open_count: int = 1
 
 
 class Verification:
     """One run over one vault. Raises StoreUnavailable when the backend itself fails: that proves nothing."""
 
-    def __init__(self, store: VaultStore, *, advance: Advance = lambda items, size: None) -> None:
+    def __init__(
+        self,
+        store: VaultStore,
+        *,
+        advance: Advance = lambda items, size: None,
+        pause: Pause = time.sleep,
+    ) -> None:
         self.report = VerifyReport()
         self._store = store
         self._advance = advance
+        self._pause = pause
+        self._silent_in_a_row = 0
         self._sizes: dict[str, int] = {}
-        self._sound: dict[bytes, bool] = {}  # chunks already judged
-        self._well: set[bytes] = set()  # directories known to be well with all below them, by root page
+        self._sound = IdSet()  # chunks already judged sound; others are judged again wherever they turn up
+        self._well = IdSet()  # directories known to be well with all below them, by root page
         self._damaged_frames: set[tuple[str, int]] = set()
-        self._unreadable_objects: set[str] = set()
+        self._lost_objects: set[str] = set()
 
     def run(self, *, read_data: bool) -> VerifyReport:
         # ORDER: a backup beside us stores objects before the record that needs them: records are listed
         # first.
         points = list(self._store.points())
-        for kind in ObjectType:
+        for kind in CHECKED:
             for info in self._store.backend.list(kind.folder):
                 self._sizes[info.name] = info.size_bytes
         if read_data:
-            for name in self._sizes:
-                self._read_object(name)
+            for name, size_bytes in self._sizes.items():
+                self._read_object(name, size_bytes)
         self._check_index()
         for point_id in points:
             self._check_point(point_id)
@@ -105,128 +125,133 @@ class Verification:
             if name not in told:
                 self.report.add(name, b"", why)
 
-    def _read_object(self, name: str) -> None:
+    def _read_object(self, name: str, size_bytes: int) -> None:
+        check = check_object(self._store, name, size_bytes, pause=self._pause)
         self.report.objects += 1
-        try:
-            opened = self._store.object(name)
-        except (Damaged, KeyMismatch, ObjectMissing) as error:
-            self.report.add(name, b"", str(error))
-            self._unreadable_objects.add(name)
-            return
-        for number in range(len(opened.directory.frames)):
-            self._read_frame(opened, number)
-        self._check_extent(opened)
+        self.report.bytes_read += check.bytes_read
+        self._advance(check.chunks, size_bytes)
+        self._note_answer(is_silent=check.verdict is Verdict.UNREADABLE, why=check.why)
+        if check.is_gone:
+            return  # whether that matters is for the points to say
+        for what in check.problems:
+            self.report.add(name, b"", what, check.verdict)
+        if check.verdict is Verdict.DAMAGED:
+            self._damaged_frames.update((name, number) for number in check.frames)
+            if check.why:
+                self._lost_objects.add(name)
 
-    def _read_frame(self, opened: SealedObject, number: int) -> None:
-        note = opened.directory.frames[number]
-        try:
-            plain = opened.frame(number)
-            self._check_chunks(opened, number, plain)
-        except (Damaged, ObjectMissing) as error:
-            self._damaged_frames.add((opened.name, number))
-            self.report.add(opened.name, b"", str(error))
-        self.report.bytes_read += note.sealed_bytes
-        self._advance(len(note.lengths), note.sealed_bytes)
+    def _note_answer(self, *, is_silent: bool, why: str) -> None:
+        self._silent_in_a_row = self._silent_in_a_row + 1 if is_silent else 0
+        if self._silent_in_a_row >= SILENT_IN_A_ROW:
+            raise StoreUnavailable(f"{SILENT_IN_A_ROW} objects one after another could not be read: {why}")
 
-    def _check_chunks(self, opened: SealedObject, number: int, plain: bytes) -> None:
-        note = opened.directory.frames[number]
-        if sum(note.lengths) != len(plain):
-            raise Damaged(f"{opened.name}: frame {number} has {len(plain)} bytes, not {sum(note.lengths)}")
-        if note.kind == FrameKind.RECORD:
-            return
-        offset = 0
-        for position, length in enumerate(note.lengths):
-            identity = note.ids[position * ID_BYTES : (position + 1) * ID_BYTES]
-            if chunk_id(self._store.keys.chunk_id_key, plain[offset : offset + length]) != identity:
-                raise Damaged(f"{opened.name}: frame {number} holds other bytes than its directory says")
-            offset += length
-
-    def _check_extent(self, opened: SealedObject) -> None:
-        end = HEADER_BYTES + sum(note.sealed_bytes for note in opened.directory.frames)
-        if end > self._sizes[opened.name]:
-            self.report.add(opened.name, b"", "its frames reach past its end")
+    def _tell(self, where: str, path: bytes, what: str, error: StoreError) -> None:
+        verdict = verdict_on(error)
+        self.report.add(where, path, what.format(error), verdict)
+        self._note_answer(is_silent=verdict is Verdict.UNREADABLE, why=str(error))
 
     def _check_point(self, point_id: str) -> None:
         self.report.points += 1
         where = f"point {point_id}"
         try:
-            record = self._store.point(point_id)
-        except (Damaged, KeyMismatch, ObjectMissing) as error:
-            self.report.add(where, b"", str(error))
+            record = read_again(lambda: self._store.point(point_id))
+        except READ_ERRORS as error:
+            self._tell(where, b"", "{}", error)
             return
         try:
-            is_deleted = self._store.is_deleted(point_id)
-        except (Damaged, KeyMismatch, ObjectMissing) as error:
-            self.report.add(where, b"", f"its amendments cannot be read: {error}")
+            is_deleted = read_again(lambda: self._store.is_deleted(point_id))
+        except READ_ERRORS as error:
+            self._tell(where, b"", "its amendments cannot be read: {}", error)
             is_deleted = False
         if not is_deleted:
             self._check_tree(where, record)
 
     def _check_tree(self, where: str, record: PointRecord) -> None:
-        visited: list[_Folder] = []
         pending = [_Folder(b"", record.root.content or b"", None)]
         while pending:
             folder = pending.pop()
-            if folder.root_id in self._well:
-                continue
-            visited.append(folder)
-            problems_before = self.report.problem_count
-            for listing in self._listing(where, folder.path, folder.root_id):
-                below = self._check_items(where, listing)
-                pending.extend(_Folder(join(folder.path, i.name), i.content or b"", folder) for i in below)
-            if self.report.problem_count > problems_before:
-                folder.is_not_well()
-        # Shared with other points: judged once. One with trouble somewhere below is looked at again for each
-        # point, so that every affected point and path is told.
-        self._well.update(folder.root_id for folder in visited if folder.is_well)
+            if folder.root_id not in self._well:
+                problems_before = self.report.problem_count
+                below = self._check_folder(where, folder)
+                folder.open_count += len(below)
+                folder.is_well &= self.report.problem_count == problems_before
+                pending.extend(reversed(below))
+            self._done(folder)
 
-    def _listing(self, where: str, path: bytes, root_id: bytes) -> Iterator[Listing]:
-        try:
-            yield Listing(path, list(read_directory(root_id, self._store.chunks().read)))
-        except (Damaged, ObjectMissing) as error:
-            self.report.add(where, path, f"this folder's list cannot be read: {error}")
+    def _done(self, folder: _Folder | None) -> None:
+        """One more of what is in that folder was checked; when that was all, its parent waits for one less.
 
-    def _check_items(self, where: str, listing: Listing) -> list[Item]:
+        A folder that is well is shared with other points: judged once. One with trouble somewhere below is
+        looked at again for each point, so that every affected point and path is told.
+        """
+        while folder is not None:
+            folder.open_count -= 1
+            if folder.open_count:
+                return
+            if folder.is_well:
+                self._well.add(folder.root_id)
+            elif folder.parent is not None:
+                folder.parent.is_well = False
+            folder = folder.parent
+
+    def _check_folder(self, where: str, folder: _Folder) -> list[_Folder]:
+        """Check what is in a folder; returns the folders in it."""
         below = []
-        for item in listing.items:
-            self.report.items += 1
-            if item.kind == ItemKind.DIRECTORY:
-                below.append(item)
-            elif item.kind in CONTENT_KINDS:
-                self._check_content(where, join(listing.path, item.name), item)
+        try:
+            for item in self._items(folder):
+                path = join(folder.path, item.name)
+                if item.kind == ItemKind.DIRECTORY:
+                    below.append(_Folder(path, item.content or b"", folder))
+                elif item.kind in CONTENT_KINDS:
+                    self._check_content(where, path, item)
+        except READ_ERRORS as error:
+            self._tell(where, folder.path, "this folder's list cannot be read: {}", error)
         return below
 
+    def _items(self, folder: _Folder) -> Iterator[Item]:
+        for item in read_directory(folder.root_id, self._store.chunks().read):
+            self.report.items += 1
+            yield item
+
     def _check_content(self, where: str, path: bytes, item: Item) -> None:
+        length, is_whole = 0, True
         try:
-            parts = list(decode_content(item.content or b"", item.size_bytes, self._store.chunks().read))
-        except (Damaged, ObjectMissing) as error:
-            self.report.add(where, path, str(error))
+            for part in decode_content(item.content or b"", item.size_bytes, self._store.chunks().read):
+                length += part.length
+                is_whole &= part.id == ZERO_ID or self._is_sound(part.id, part.length)
+        except READ_ERRORS as error:
+            self._tell(where, path, "{}", error)
             return
-        if sum(part.length for part in parts) != item.size_bytes:
+        if length != item.size_bytes:
             self.report.add(where, path, "its content list is not as long as the item")
-        if not all(part.id == ZERO_ID or self._is_sound(part.id, part.length) for part in parts):
+        if not is_whole:
             self.report.add(where, path, "bytes of it are missing or damaged")
 
     def _is_sound(self, identity: bytes, length: int) -> bool:
-        sound = self._sound.get(identity)
-        if sound is None:
-            self.report.chunks += 1
-            places = self._store.chunks().places(identity)
-            sound = any(self._is_there(place, length) for place in places)
-            self._sound[identity] = sound
-        return sound
+        if identity in self._sound:
+            return True
+        self.report.chunks += 1
+        places = self._store.chunks().places(identity)
+        is_sound = any(self._is_there(place, length) for place in places)
+        if is_sound:
+            self._sound.add(identity)
+        return is_sound
 
     def _is_there(self, place: Place, length: int) -> bool:
         size = self._sizes.get(place.object.name)
-        if size is None or place.object.name in self._unreadable_objects or place.length != length:
+        if size is None or place.object.name in self._lost_objects or place.length != length:
             return False
         is_inside = place.sealed_offset + place.sealed_bytes <= size
         return is_inside and (place.object.name, place.frame) not in self._damaged_frames
 
 
-def verify(store: VaultStore, *, read_data: bool, advance: Advance | None = None) -> VerifyReport:
+def verify(
+    store: VaultStore, *, read_data: bool, advance: Advance | None = None, pause: Pause = time.sleep
+) -> VerifyReport:
     """Check the whole vault; `read_data` also opens every object. See VerifyReport.
 
+    pause  waits so many seconds before something that was wrong is read again
     Raises StoreUnavailable, KeyMismatch.
     """
-    return Verification(store, advance=advance or (lambda items, size: None)).run(read_data=read_data)
+    told = advance or (lambda items, size: None)
+    return Verification(store, advance=told, pause=pause).run(read_data=read_data)
