@@ -17,7 +17,9 @@ from safehold.domain.items import Item, ItemKind, PreviousTree
 from safehold.store.backends.local import LocalBackend
 from safehold.store.chunking import chunk_id
 from safehold.store.contents import Part, encode_content
+from safehold.store.index import build_fragment
 from safehold.store.key_providers.key_file import KeyFile
+from safehold.store.places import ObjectRef
 from safehold.store.session import Session
 from safehold.store.vault_store import VaultStore
 from tests.store.vaults import VAULT_ID, Other, Tree, TreeSource, back_up, flat, new_record
@@ -88,11 +90,20 @@ def make_sample(folder: Path) -> None:
     back_up(store, "combined", trees["combined"], previous="big")
     store.amend("big", "lifecycle", {"lifecycle": json.dumps({"DeleteAfterDays": 30})}, written_at=3)
     store.amend("big", "tags", {"tags": json.dumps({"team": "blue"})}, written_at=4)
+    _merge_index(VaultStore.for_writing(LocalBackend(folder / "vault"), provider, VAULT_ID))
     (folder / "vault/tmp").rmdir()
     manifest = {
         point: {ascii(path): told(what) for path, what in flat(tree).items()} for point, tree in trees.items()
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=0) + "\n")
+
+
+def _merge_index(store: VaultStore) -> None:
+    """A second fragment, for the combined point, and one that replaces both; those are left, as merges do."""
+    opened = store.object("points/combined")
+    covered = build_fragment([(ObjectRef(opened.name, opened.seal.header), opened.directory)])
+    store.index_folder.write(covered)
+    store.index_folder.merge(store.index_folder.load().fragments)
 
 
 def told(what: bytes | Other | None) -> str:

@@ -12,14 +12,20 @@ from safehold.domain.items import Item, ItemKind
 from safehold.store import (
     chunking,
     contents,
+    fragment_merging,
     frames,
+    id_filter,
     index,
+    index_folder,
     keys,
+    object_table,
     objects,
     packing,
+    places,
     points,
     sealing,
     session,
+    stored_fragment,
     trees,
 )
 from safehold.store.key_providers import aws_kms, key_file
@@ -113,12 +119,28 @@ SAID = {
         *(f"| {name} |" for name in points.Amendment.__struct_fields__),
     ],
     "index.md": [
-        f"`{index.PLACE.format}`",
-        f"places ({index.PLACE.size} bytes each)",
-        f"{index.ENTRY_BYTES} bytes an entry",
+        f"`{places.PLACE.format}`",
+        f"a place ({places.PLACE.size} bytes)",
+        f"{places.ROW_BYTES} bytes an entry",
         f"up to {index.BLOCK_ENTRIES} entries",
         *(f"| {name} |" for name in index.FragmentHead.__struct_fields__),
         f"first {sealing.HEADER_BYTES} bytes",
+        f"| version | {index.FRAGMENT_VERSION} |",
+        f"| version | {stored_fragment.VERSION} |",
+        *(f"| {name} |" for name in stored_fragment.Head.__struct_fields__),
+        f"| block_rows | {stored_fragment.BLOCK_ROWS}:",
+        f"| part_blocks | {stored_fragment.PART_BLOCKS}:",
+        f"sealed blocks are {stored_fragment.SEALED_BLOCK_BYTES} bytes each",
+        f"more than {stored_fragment.BLOCK_ROWS * stored_fragment.PART_BLOCKS} entries",
+        f"every {object_table.TABLE_OBJECTS} objects",
+        f"with {id_filter.BUCKET_ROWS} to {2 * id_filter.BUCKET_ROWS} entries",
+        f"{1 << id_filter.PARTITION_BITS} neighbouring buckets",
+        f"after that {id_filter.PRINT_BYTES} bytes for every entry",
+        f"bytes {id_filter.PRINT_AT} and {id_filter.PRINT_AT + 1} of its id",
+        f"more than {fragment_merging.MOST_FRAGMENTS} of them",
+        f"{fragment_merging.FEW_FRAGMENTS} or fewer are left",
+        f"the last {stored_fragment.KEPT_BLOCKS} blocks",
+        f"{index_folder.WHOLE_BYTES // KIB} KiB or less is read whole",
     ],
 }  # fmt: skip
 
@@ -138,7 +160,15 @@ def test_the_facts_of_files_are_all_described() -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    [objects.Directory, objects.FrameNote, points.PointRecord, points.Amendment, index.FragmentHead, Item],
+    [
+        objects.Directory,
+        objects.FrameNote,
+        points.PointRecord,
+        points.Amendment,
+        index.FragmentHead,
+        stored_fragment.Head,
+        Item,
+    ],
 )
 def test_readers_ignore_what_a_later_writer_adds(kind: type[msgspec.Struct]) -> None:
     assert not kind.__struct_config__.forbid_unknown_fields

@@ -9,13 +9,14 @@ from safehold.core.errors import Damaged, ObjectMissing, StoreError
 from safehold.store.backends.contract import Backend
 from safehold.store.chunking import chunk_id
 from safehold.store.frames import open_frame
-from safehold.store.index import ObjectRef, Place
 from safehold.store.keys import VaultKeys
+from safehold.store.places import ObjectRef, Place
 from safehold.store.rebuilding import CompleteIndex
 from safehold.store.sealing import ObjectSeal
 from safehold.store.verdicts import read_again
 
 CACHE_BYTES = 64 << 20
+KEPT_SEALS = 1024  # about 2 KiB each
 
 
 class FrameReader:
@@ -52,7 +53,11 @@ class FrameReader:
     def _seal(self, ref: ObjectRef) -> ObjectSeal:
         seal = self._seals.get(ref.name)
         if seal is None:
-            seal = self._seals[ref.name] = ObjectSeal(self._keys, self._vault_id, ref.header, ref.name)
+            seal = ObjectSeal(self._keys, self._vault_id, ref.header, ref.name)
+            with self._lock:
+                if len(self._seals) >= KEPT_SEALS:
+                    self._seals.clear()
+                self._seals[ref.name] = seal
         return seal
 
     def _keep(self, key: tuple[str, int], plain: bytes) -> None:

@@ -1,48 +1,36 @@
 """Which chunk lies where: a cache of the objects' directories, rebuilt from them at any time.
 
 Fragments are written once, by the job that wrote the packs. A chunk may lie in several places (two
-writers at once, a repair): lookups return all of them.
+writers at once, a repair): lookups return all of them. New fragments are of version 2 (stored_fragment.py)
+and stay where they are; those of version 1, and what was read from few directories, lie in memory.
 """
 
 from __future__ import annotations
 
-import struct
+import threading
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, repeat
-from typing import NamedTuple
+from typing import Protocol
 
 import msgspec
 
-from safehold.core.errors import Damaged
+from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing
+from safehold.store.backends.contract import ObjectInfo
 from safehold.store.chunking import ID_BYTES
 from safehold.store.decoding import UNREADABLE
+from safehold.store.object_sizes import ObjectSizes
 from safehold.store.objects import Directory, FrameKind
+from safehold.store.places import PLACE as PLACE
+from safehold.store.places import ROW_BYTES
+from safehold.store.places import ObjectRef as ObjectRef
+from safehold.store.places import Place as Place
 
-PLACE = struct.Struct(">IIIIII")  # object, frame, sealed offset, sealed bytes, offset in the frame, length
-ENTRY_BYTES = ID_BYTES + PLACE.size
-BLOCK_ENTRIES = 16_384  # a block of entries is one frame of about 1 MiB
+BLOCK_ENTRIES = 16_384  # in a frame of a fragment of version 1, about 1 MiB
 PREFIX_BYTES = 8
 FRAGMENT_VERSION = 1
-
-
-class ObjectRef(NamedTuple):
-    """An object's name and its header: enough to open one of its frames with a single read."""
-
-    name: str
-    header: bytes
-
-
-class Place(NamedTuple):
-    """Where a chunk lies. `offset` and `length` are within the plain frame; the rest within the object."""
-
-    object: ObjectRef
-    frame: int
-    sealed_offset: int
-    sealed_bytes: int
-    offset: int
-    length: int
+RUN_ROWS = 32_768  # handed on at a time
 
 
 class FragmentHead(msgspec.Struct):
@@ -53,15 +41,44 @@ class FragmentHead(msgspec.Struct):
     entry_count: int
 
 
-class Fragment:
-    """Entries of some objects, sorted by chunk id, packed: 56 bytes each and 8 for the search."""
+class _Version(msgspec.Struct):
+    version: int
 
-    def __init__(self, objects: list[ObjectRef], ids: bytes, places: bytes) -> None:
+
+class FragmentLike(Protocol):
+    """What the index asks of a fragment, wherever its rows are. All but `name` may raise what LOST names."""
+
+    name: str
+
+    @property
+    def objects(self) -> Sequence[ObjectRef]: ...
+
+    def __len__(self) -> int: ...
+
+    def find(self, chunk_id: bytes) -> Iterator[Place]: ...
+
+    def covers(self, ref: ObjectRef) -> bool: ...
+
+    def names(self, name: str) -> bool: ...
+
+    def rows(self) -> Iterator[list[bytes]]: ...
+
+
+LOST = (Damaged, ObjectMissing, KeyMismatch)  # the fragment, not the backend, fails
+
+
+class Fragment:
+    """Entries of some objects in memory, sorted by chunk id, packed: 56 bytes each and 8 for the search."""
+
+    def __init__(self, objects: list[ObjectRef], ids: bytes, places: bytes, *, name: str = "") -> None:
         if len(ids) % ID_BYTES or len(places) * ID_BYTES != len(ids) * PLACE.size:
             raise Damaged("an index fragment contradicts itself")
+        self.name = name
         self.objects = objects
         self.ids = ids
         self.places = places
+        self._refs = set(objects)
+        self._names = {ref.name for ref in objects}
         self._prefixes = array("Q", _prefixes(ids))
         self._prefixes.byteswap()
 
@@ -79,34 +96,77 @@ class Fragment:
                 yield Place(self.objects[number], *rest)
             position += 1
 
+    def covers(self, ref: ObjectRef) -> bool:
+        return ref in self._refs
+
+    def names(self, name: str) -> bool:
+        return name in self._names
+
+    def rows(self) -> Iterator[list[bytes]]:
+        for first in range(0, len(self), RUN_ROWS):
+            run = range(first, min(first + RUN_ROWS, len(self)))
+            yield [
+                self.ids[ID_BYTES * n : ID_BYTES * (n + 1)]
+                + self.places[PLACE.size * n : PLACE.size * (n + 1)]
+                for n in run
+            ]
+
 
 class Index:
-    """All fragments of a vault that this process knows of."""
+    """All fragments of a vault that this process knows of. Threads may look up side by side."""
 
-    def __init__(self) -> None:
-        self._fragments: list[Fragment] = []
-        self._refs: set[ObjectRef] = set()
-        self._sizes: dict[str, int] | None = None
+    def __init__(self, *, late: Callable[[], Fragment] | None = None) -> None:
+        """late: more entries, read when a chunk is asked for that no fragment has; once."""
+        self._fragments: list[FragmentLike] = []
+        self._late = late
+        self._sizes: ObjectSizes | None = None
         self._condemned: set[tuple[str, int]] = set()
-        self.covered: set[str] = set()
+        self._lock = threading.RLock()
+        self.unreadable: dict[str, str] = {}  # fragments that were given up, and why
 
-    def add(self, fragment: Fragment) -> None:
-        self._refs.update(fragment.objects)
-        self.covered.update(ref.name for ref in fragment.objects)
-        if len(fragment):
-            self._fragments.append(fragment)
+    def add(self, fragment: FragmentLike) -> None:
+        with self._lock:
+            # Never changed in place: others may be walking along the list.
+            self._fragments = [*self._fragments, fragment]
+
+    def fragments(self) -> Sequence[FragmentLike]:
+        return self._fragments
 
     def covers(self, ref: ObjectRef) -> bool:
         """Does a fragment speak of this very object, not of another attempt's under the same name?"""
-        return ref in self._refs
+        return any(self._each(lambda fragment: fragment.covers(ref)))
+
+    @property
+    def covered(self) -> Container[str]:
+        """The names of the objects that fragments speak of."""
+        return _Covered(self)
+
+    def names(self, name: str) -> bool:
+        """Does a fragment speak of an object of that name?"""
+        return any(self._each(lambda fragment: fragment.names(name)))
 
     def note_objects(self, sizes: Mapping[str, int]) -> None:
         """These objects are there, with their sizes. What was never noted counts as gone, once any was."""
-        self._sizes = {**(self._sizes or {}), **sizes}
+        self._noted().add(sizes)
+
+    def note_listing(self, infos: Iterable[ObjectInfo]) -> None:
+        """As `note_objects`, for very many in name order."""
+        self._noted().add_listing(infos)
+
+    def knows_objects(self) -> bool:
+        return self._sizes is not None
+
+    def _noted(self) -> ObjectSizes:
+        if self._sizes is None:
+            self._sizes = ObjectSizes()
+        return self._sizes
 
     def has_gaps(self) -> bool:
         """Does a fragment speak of an object that is gone? Then what a point refers to may be gone too."""
-        return self._sizes is not None and not self.covered <= self._sizes.keys()
+        sizes = self._sizes
+        if sizes is None:
+            return False
+        return any(self._each(lambda fragment: not all(ref.name in sizes for ref in fragment.objects)))
 
     def condemn(self, place: Place) -> None:
         """What lies there was read and is damaged: nothing new shall rely on it."""
@@ -115,10 +175,42 @@ class Index:
     def places(self, chunk_id: bytes) -> Iterator[Place]:
         """Everywhere the chunk lies, newest fragment first; but for objects that are gone or cut off, and
         frames known to be damaged."""
+        found = self._find(chunk_id)
+        if not found and self._load_late():
+            found = self._find(chunk_id)
+        return iter(found)
+
+    def _find(self, chunk_id: bytes) -> list[Place]:
+        found: list[Place] = []
         for fragment in reversed(self._fragments):
-            for place in fragment.find(chunk_id):
-                if self._is_there(place):
-                    yield place
+            try:
+                found += [place for place in fragment.find(chunk_id) if self._is_there(place)]
+            except LOST as error:
+                self._give_up(fragment, error)
+        return found if len(found) < 2 else list(dict.fromkeys(found))
+
+    def _each(self, ask: Callable[[FragmentLike], bool]) -> Iterator[bool]:
+        for fragment in self._fragments:
+            try:
+                yield ask(fragment)
+            except LOST as error:
+                self._give_up(fragment, error)
+
+    def _give_up(self, fragment: FragmentLike, error: Exception) -> None:
+        """It cannot be read after all: from now on it counts as lost, with all that it covers."""
+        with self._lock:
+            self.unreadable[fragment.name] = str(error)
+            self._fragments = [other for other in self._fragments if other is not fragment]
+
+    def _load_late(self) -> bool:
+        """Did more come?"""
+        if self._late is None:
+            return False
+        with self._lock:
+            if self._late is not None:
+                late, self._late = self._late(), None
+                self.add(late)
+        return True
 
     def _is_there(self, place: Place) -> bool:
         name = place.object.name
@@ -126,13 +218,21 @@ class Index:
             return False
         if self._sizes is None:
             return True
-        return place.sealed_offset + place.sealed_bytes <= self._sizes.get(name, 0)
+        return place.sealed_offset + place.sealed_bytes <= (self._sizes.get(name) or 0)
 
     def __contains__(self, chunk_id: bytes) -> bool:
         return next(self.places(chunk_id), None) is not None
 
     def __len__(self) -> int:
         return sum(len(fragment) for fragment in self._fragments)
+
+
+class _Covered(Container[str]):
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self._index.names(name)
 
 
 def entries_of(number: int, directory: Directory) -> Iterator[tuple[bytes, bytes]]:
@@ -158,7 +258,7 @@ def build_fragment(objects: Iterable[tuple[ObjectRef, Directory]]) -> Fragment:
 
 
 def fragment_frames(fragment: Fragment) -> list[bytes]:
-    """The fragment as plain frames: its head, then blocks of entries (ids first, then places)."""
+    """The fragment in the form of version 1: its head, then blocks of entries (ids first, then places)."""
     head = FragmentHead(FRAGMENT_VERSION, fragment.objects, len(fragment))
     frames = [msgspec.msgpack.encode(head)]
     for start in range(0, len(fragment), BLOCK_ENTRIES):
@@ -168,20 +268,29 @@ def fragment_frames(fragment: Fragment) -> list[bytes]:
     return frames
 
 
-def parse_fragment(frames: Iterator[bytes]) -> Fragment:
+def version_of(head: bytes) -> int | None:
+    """The version of the fragment whose frame 0 that is; None when it does not say."""
+    try:
+        return msgspec.msgpack.decode(head, type=_Version).version
+    except UNREADABLE:
+        return None
+
+
+def parse_fragment(frames: Iterator[bytes], *, name: str = "") -> Fragment:
     """The fragment that `fragment_frames` wrote. Raises Damaged."""
     try:
-        head = msgspec.msgpack.decode(next(frames), type=FragmentHead)
+        first = next(frames)
+        head = msgspec.msgpack.decode(first, type=FragmentHead)
     except (StopIteration, *UNREADABLE) as error:
         raise Damaged("an index fragment has no readable head") from error
     ids, places = [], []
     for block in frames:
-        count, rest = divmod(len(block), ENTRY_BYTES)
+        count, rest = divmod(len(block), ROW_BYTES)
         if rest:
             raise Damaged("an index fragment's block is cut off")
         ids.append(block[: count * ID_BYTES])
         places.append(block[count * ID_BYTES :])
-    fragment = Fragment(head.objects, b"".join(ids), b"".join(places))
+    fragment = Fragment(head.objects, b"".join(ids), b"".join(places), name=name)
     if head.version != FRAGMENT_VERSION:
         raise Damaged(f"an index fragment of version {head.version} is not known here")
     if len(fragment) != head.entry_count:

@@ -104,6 +104,11 @@ class SealedObject:
         self.directory = self._read_directory(offset, length, tail)
         self.offsets = self.directory.offsets()
 
+    @property
+    def end(self) -> int:
+        """Where its last frame ends."""
+        return HEADER_BYTES + sum(note.sealed_bytes for note in self.directory.frames)
+
     def _read_directory(self, offset: int, length: int, tail: bytes) -> Directory:
         end = len(tail) - FOOTER_BYTES
         sealed = (

@@ -7,9 +7,9 @@ from functools import partial
 from typing import NamedTuple
 
 from safehold.store.backends.contract import Backend
-from safehold.store.index import ObjectRef
 from safehold.store.keys import VaultKeys
 from safehold.store.objects import Directory, FrameKind, FrameNote, assemble
+from safehold.store.places import ObjectRef
 from safehold.store.sealing import NewSeal, ObjectType
 
 PACK_BYTES = 32 << 20

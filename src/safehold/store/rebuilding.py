@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 
 from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing
 from safehold.store.backends.contract import Backend
-from safehold.store.index import Index, ObjectRef, Place, build_fragment
+from safehold.store.index import Index, build_fragment
 from safehold.store.objects import SealedObject
+from safehold.store.places import ObjectRef, Place
 from safehold.store.sealing import HEADER_BYTES, ObjectType
 
 CHUNK_FOLDERS = (ObjectType.TREE, ObjectType.PACK, ObjectType.POINT)
@@ -29,6 +30,7 @@ class CompleteIndex:
         self._backend = backend
         self._open_object = open_object
         self._rest: Index | None = None
+        self._known_lost = 0  # fragments that had been given up when the rest was read
         self._lock = threading.Lock()
 
     def condemn(self, place: Place) -> None:
@@ -42,7 +44,9 @@ class CompleteIndex:
 
     def _uncovered(self) -> Index:
         with self._lock:
-            if self._rest is None:
+            lost = len(self._index.unreadable)
+            if self._rest is None or lost > self._known_lost:
+                self._known_lost = lost
                 opened = [(ObjectRef(o.name, o.seal.header), o.directory) for o in self._open_uncovered()]
                 self._rest = Index()
                 self._rest.add(build_fragment(opened))

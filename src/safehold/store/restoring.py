@@ -18,7 +18,7 @@ from safehold.domain.items import CONTENT_KINDS, Item, ItemKind, join
 from safehold.store.chunking import ZERO_ID
 from safehold.store.chunks import ChunkReader, FrameReader
 from safehold.store.contents import GetPage, Part, decode_content
-from safehold.store.index import Place
+from safehold.store.places import Place
 from safehold.store.tree_reader import PointTree
 
 THREADS = 3

@@ -16,7 +16,8 @@ from safehold.domain.items import Item
 from safehold.store.backends.contract import Backend
 from safehold.store.chunking import ZERO_ID, Chunker, chunk_id, is_zero
 from safehold.store.contents import GetPage, Part, decode_content
-from safehold.store.index import Fragment, Index, ObjectRef, build_fragment, fragment_frames
+from safehold.store.index import Index, build_fragment
+from safehold.store.index_folder import IndexFolder
 from safehold.store.keys import VaultKeys
 from safehold.store.objects import Directory, FrameKind, SealedObject
 from safehold.store.packing import (
@@ -27,6 +28,7 @@ from safehold.store.packing import (
     OpenObject,
     StoredObject,
 )
+from safehold.store.places import ObjectRef
 from safehold.store.points import PointRecord, PointStats, decode_point, encode_record
 from safehold.store.sealing import ObjectType, new_object_name
 from safehold.store.workshop import Workshop
@@ -174,19 +176,13 @@ class Session:
         fragment = build_fragment(objects)
         self._may_be_known = True
         try:
-            self.stats.stored_bytes += self._put_fragment(fragment)
+            written = IndexFolder(self._backend, self._keys, self._vault_id).write(fragment)
+            self.stats.stored_bytes += written.size_bytes
         except StoreFull:
             self._may_be_known = False  # for certain it is not there, and a full store needs the room
             raise
         self._index.note_objects({item.ref.name: item.size_bytes for item in stored})
         self._index.add(fragment)
-
-    def _put_fragment(self, fragment: Fragment) -> int:
-        target = self._begin(ObjectType.INDEX, new_object_name(ObjectType.INDEX))
-        for frame in fragment_frames(fragment):
-            self._workshop.seal(target, Frame(FrameKind.RECORD, [frame], []))
-        self._workshop.upload(target)
-        return self._workshop.settle()[-1].size_bytes
 
     def _commit(self, point: OpenObject, record: PointRecord) -> PointRecord:
         try:

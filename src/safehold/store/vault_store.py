@@ -13,15 +13,18 @@ from safehold.domain.items import Item, PreviousTree
 from safehold.store.backends.contract import Backend
 from safehold.store.backup import Advance, Backup, Source
 from safehold.store.chunks import ChunkReader, FrameReader
+from safehold.store.fragment_merging import to_merge
 from safehold.store.frames import seal_frame
-from safehold.store.index import Fragment, Index, ObjectRef, build_fragment, fragment_frames, parse_fragment
+from safehold.store.index import Fragment, Index, build_fragment
+from safehold.store.index_folder import IndexFolder
 from safehold.store.key_providers.contract import KeyProvider
 from safehold.store.keys import VaultKeys, open_or_create_keys, read_keys
 from safehold.store.objects import FrameKind, FrameNote, SealedObject, assemble
+from safehold.store.places import ObjectRef
 from safehold.store.points import Amendment, PointRecord, decode_amendment, decode_point, encode_record
 from safehold.store.rebuilding import CHUNK_FOLDERS, CompleteIndex
 from safehold.store.restoring import RestoreCounts, Restoring, Skip, Target
-from safehold.store.sealing import NewSeal, ObjectType, new_object_name
+from safehold.store.sealing import NewSeal, ObjectType
 from safehold.store.session import Session
 from safehold.store.tree_reader import PointTree
 
@@ -36,9 +39,9 @@ class VaultStore:
         self.keys = keys
         self.vault_id = vault_id
         self._index: Index | None = None
-        self._uncovered: list[SealedObject] = []  # combined points that no fragment tells of
+        self.index_folder = IndexFolder(backend, keys, vault_id)
+        self._opened_points: dict[str, SealedObject] = {}
         self._complete: CompleteIndex | None = None
-        self.unreadable_fragments: dict[str, str] = {}  # name -> why; known once the index was read
         self._frames = FrameReader(backend, keys, vault_id)
 
     @classmethod
@@ -57,52 +60,71 @@ class VaultStore:
     # -- index
 
     def index(self) -> Index:
-        """All chunks of the vault, as its fragments and combined points tell. Read once per opening.
+        """All chunks of the vault, as its fragments and combined points tell, read when lookups need it.
 
         What cannot be read of it is left out: what only that told of is stored again by writers, and found
         by readers another way (rebuilding.py).
         """
         if self._index is None:
-            index = self._read_fragments()
-            # ORDER: listed after the fragments were read: what a fragment names was there before it.
-            for kind in CHUNK_FOLDERS:
-                index.note_objects({info.name: info.size_bytes for info in self.backend.list(kind.folder)})
-            self._uncovered = self._uncovered_points(index)
-            index.add(self._fragment_of_uncovered())
+            loaded = self.index_folder.load()
+            index = Index(late=self._fragment_of_uncovered)
+            index.unreadable.update(loaded.unreadable)
+            for fragment in loaded.fragments:
+                index.add(fragment)
             self._index = index
+            self._add_points(list(self._opened_points.values()))
         return self._index
 
-    def _read_fragments(self) -> Index:
-        index = Index()
-        for info in self.backend.list(ObjectType.INDEX.folder):
-            try:
-                index.add(self._read_fragment(info.name))
-            except (Damaged, KeyMismatch, ObjectMissing) as error:
-                self.unreadable_fragments[info.name] = str(error)
+    @property
+    def unreadable_fragments(self) -> dict[str, str]:
+        """Name -> why, as far as is known: a fragment is read piece by piece."""
+        return dict(self.index().unreadable)
+
+    def _index_for_writing(self) -> Index:
+        """The index, and which of the objects that it speaks of are there: listed once per opening."""
+        index = self.index()
+        if not index.knows_objects():
+            # ORDER: listed after the fragments were read: what a fragment names was there before it.
+            for kind in CHUNK_FOLDERS:
+                index.note_listing(self.backend.list(kind.folder))
         return index
 
-    def _read_fragment(self, name: str) -> Fragment:
-        opened = self.object(name)
-        return parse_fragment(opened.frame(number) for number in range(len(opened.directory.frames)))
-
-    def _uncovered_points(self, index: Index) -> list[SealedObject]:
-        opened = []
-        for info in self.backend.list(ObjectType.POINT.folder):
-            if info.name not in index.covered:
-                with suppress(Damaged, KeyMismatch, ObjectMissing):  # one damaged record costs one point
-                    opened.append(self.object(info.name))
-        return opened
-
     def _fragment_of_uncovered(self) -> Fragment:
-        return build_fragment((_ref(opened), opened.directory) for opened in self._uncovered)
+        """Of combined points that no fragment tells of."""
+        opened = []
+        for name in self._uncovered_points():
+            with suppress(Damaged, KeyMismatch, ObjectMissing):  # one damaged record costs one point
+                opened.append(self.object(name))
+        return build_fragment((_ref(point), point.directory) for point in opened)
+
+    def _uncovered_points(self) -> list[str]:
+        index = self.index()
+        listed = self.backend.list(ObjectType.POINT.folder)
+        return [info.name for info in listed if not index.names(info.name)]
+
+    def _add_points(self, opened: Sequence[SealedObject]) -> None:
+        """Combined points that are at hand anyway: their chunks are found without looking at the others."""
+        for point in opened:
+            if self._index is not None and not self._index.covers(_ref(point)):
+                self._index.add(build_fragment([(_ref(point), point.directory)]))
+                if self._index.knows_objects():
+                    self._index.note_objects({point.name: point.end})
 
     def compact_index(self) -> None:
-        """Spare those who come later: once many combined points have no fragment, they get one together."""
-        self.index()
-        if len(self._uncovered) >= UNCOVERED_POINTS:
-            frames = fragment_frames(self._fragment_of_uncovered())
-            self._put_records(ObjectType.INDEX, new_object_name(ObjectType.INDEX), frames)
-            self._uncovered = []
+        """Spare those who come later: many combined points without a fragment get one together, and many
+        fragments become one. Those stay there until they are collected."""
+        if len(self._uncovered_points()) >= UNCOVERED_POINTS:
+            self.index_folder.write(self._fragment_of_uncovered())
+            self._forget_index()
+        fragments = {fragment.name: fragment for fragment in self.index().fragments() if fragment.name}
+        names = to_merge({name: len(fragment) for name, fragment in fragments.items()})
+        if names:
+            with suppress(Damaged, KeyMismatch, ObjectMissing):  # then they stay as they are; verify tells
+                self.index_folder.merge([fragments[name] for name in names])
+            self._forget_index()
+
+    def _forget_index(self) -> None:
+        self._index = self._complete = None
 
     # -- points
 
@@ -114,7 +136,12 @@ class VaultStore:
     def point(self, point_id: str) -> PointRecord:
         """Raises ObjectMissing, Damaged."""
         name = ObjectType.POINT.folder + point_id
-        return decode_point(self.object(name).record(), name)
+        opened = self.object(name)
+        is_combined = len(opened.directory.frames) > 1
+        if is_combined and len(self._opened_points) < UNCOVERED_POINTS and name not in self._opened_points:
+            self._opened_points[name] = opened
+            self._add_points([opened])
+        return decode_point(opened.record(), name)
 
     def find_point(self, point_id: str) -> PointRecord | None:
         with suppress(ObjectMissing):
@@ -178,7 +205,7 @@ class VaultStore:
 
     def session(self) -> Session:
         """Begin a recovery point; use as a `with` block."""
-        return Session(self.backend, self.keys, self.vault_id, self.index())
+        return Session(self.backend, self.keys, self.vault_id, self._index_for_writing())
 
     def take_in(self, session: Session, source: Source, previous: PreviousTree, *, advance: Advance) -> Item:
         """Read a capture into a session; returns the root item for the point record."""

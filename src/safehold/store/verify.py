@@ -17,7 +17,7 @@ from safehold.store.checking import Pause, check_object
 from safehold.store.chunking import ZERO_ID
 from safehold.store.contents import decode_content
 from safehold.store.id_set import IdSet
-from safehold.store.index import Place
+from safehold.store.places import Place
 from safehold.store.points import PointRecord
 from safehold.store.sealing import ObjectType
 from safehold.store.trees import read_directory
@@ -116,6 +116,7 @@ class Verification:
         self._check_index()
         for point_id in points:
             self._check_point(point_id)
+        self._check_index()  # what was found while its blocks were read
         return self.report
 
     def _check_index(self) -> None:
