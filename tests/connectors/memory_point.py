@@ -76,7 +76,7 @@ def _settle(
 
 def _read(capture: Capture, directory: bytes, item: Item) -> tuple[bytes, Item] | None:
     if item.size_bytes <= SMALL_BYTES:
-        return capture.read_whole(directory, item)
+        return capture.read_whole([(directory, item)])[0]
     opened = capture.open(directory, item)
     if opened is None:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import pytest
 
@@ -159,9 +160,8 @@ def test_a_small_file_that_grew_before_it_was_read_is_cut_like_a_large_one() -> 
     grown = noise(6 * MIB, 9)
 
     class Source(TreeSource):
-        def read_whole(self, directory: bytes, item: Item) -> tuple[bytes, Item] | None:
-            del directory
-            return grown, item
+        def read_whole(self, batch: Sequence[tuple[bytes, Item]]) -> list[tuple[bytes, Item] | None]:
+            return [(grown, item) for _, item in batch]
 
     with store.session() as session:
         root = store.take_in(

@@ -12,7 +12,14 @@ from hypothesis import strategies as some
 from safehold.core.errors import Damaged, StoreError
 from safehold.store import frames, packing
 from safehold.store.backends.memory import MemoryBackend
-from safehold.store.frames import MAX_FRAME_BYTES, decode_frame, encode_frame, open_frame, seal_frame
+from safehold.store.frames import (
+    MAX_FRAME_BYTES,
+    decode_frame,
+    encode_frame,
+    open_frame,
+    seal_frame,
+    seal_plainly,
+)
 from safehold.store.keys import new_vault_keys
 from safehold.store.objects import FOOTER_BYTES, FrameKind, FrameNote, SealedObject, assemble
 from safehold.store.packing import Frame, FrameFiller, OpenObject
@@ -68,12 +75,16 @@ class Lying:
         return self._compressor.compress(plain[:-1] + b"!")
 
 
+def new_seal() -> NewSeal:
+    return NewSeal(KEYS, VAULT, ObjectType.PACK, NAME)
+
+
 def test_a_compressor_that_lies_is_found_out_before_anything_is_stored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(frames._contexts, "compressor", Lying())
     with pytest.raises(StoreError, match="nothing was stored"):
-        seal_frame(NewSeal(KEYS, VAULT, ObjectType.PACK, NAME), 0, [b"a" * 1000, b"b" * 1000])
+        seal_plainly(new_seal(), 0, [b"a" * 1000, b"b" * 1000])
 
 
 def stored(*contents: list[bytes], kind: FrameKind = FrameKind.DATA) -> MemoryBackend:

@@ -103,9 +103,12 @@ class TreeSource:
             return Item(name, entry.kind, 0, facts)
         return Item(name, ItemKind.DIRECTORY, 0, {"m": 0o755})
 
-    def read_whole(self, directory: bytes, item: Item) -> tuple[bytes, Item] | None:
-        path = join(directory, item.name)
-        return None if path in self._vanished else (self._files[path], item)
+    def read_whole(self, batch: Sequence[tuple[bytes, Item]]) -> list[tuple[bytes, Item] | None]:
+        paths = [join(directory, item.name) for directory, item in batch]
+        return [
+            None if path in self._vanished else (self._files[path], item)
+            for path, (_, item) in zip(paths, batch, strict=True)
+        ]
 
     def open(self, directory: bytes, item: Item) -> tuple[Blocks, Item] | None:
         path = join(directory, item.name)

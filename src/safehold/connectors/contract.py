@@ -76,10 +76,11 @@ class Capture(Protocol):
         else has `content` None and is read through `read_whole` or `open`.
         """
 
-    def read_whole(self, directory: bytes, item: Item) -> tuple[bytes, Item] | None:
-        """A small item's bytes, and the item as it was when read; None when it vanished (told by skip).
+    def read_whole(self, batch: Sequence[tuple[bytes, Item]]) -> Sequence[tuple[bytes, Item] | None]:
+        """Small items, each with its directory: their bytes, and each as it was when read, in the same order.
 
-        Used for items that say they are at most a few MiB; longer ones than announced are returned whole too.
+        None for one that vanished (told by skip). Used for items that say they are at most a few MiB; longer
+        ones than announced are returned whole too.
         """
 
     def open(self, directory: bytes, item: Item) -> tuple[Content, Item] | None:

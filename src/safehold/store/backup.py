@@ -7,7 +7,7 @@ content makes the same frames and a restore reads them in sequence.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -40,7 +40,7 @@ class Source(Protocol):
 
     def listings(self) -> Iterator[Listing]: ...
 
-    def read_whole(self, directory: bytes, item: Item) -> tuple[bytes, Item] | None: ...
+    def read_whole(self, batch: Sequence[tuple[bytes, Item]]) -> Sequence[tuple[bytes, Item] | None]: ...
 
     def open(self, directory: bytes, item: Item) -> tuple[Bytes, Item] | None: ...
 

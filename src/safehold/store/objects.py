@@ -67,7 +67,9 @@ class Directory(msgspec.Struct, array_like=True):
         return offsets
 
 
-def assemble(seal: NewSeal, frames: Sequence[bytearray], notes: list[FrameNote]) -> list[bytes | bytearray]:
+def assemble(
+    seal: NewSeal, frames: Sequence[bytes | bytearray], notes: list[FrameNote]
+) -> list[bytes | bytearray]:
     """The parts of the finished object, in order."""
     body = HEADER_BYTES + sum(len(frame) for frame in frames)
     encoded = msgspec.msgpack.encode(Directory(DIRECTORY_VERSION, notes))

@@ -78,7 +78,7 @@ class OpenObject:
         self.seal = NewSeal(keys, vault_id, kind, name)
         self.name = name
         self._notes: list[FrameNote] = []
-        self._sealing: list[Future[bytearray]] = []
+        self._sealing: list[Future[bytes | bytearray]] = []
         self._plain_bytes = 0
         self._done_plain = self._done_sealed = 0
         self._chunks = 0
@@ -87,7 +87,7 @@ class OpenObject:
     def next_number(self) -> int:
         return len(self._notes)
 
-    def add(self, frame: Frame, sealing: Future[bytearray]) -> None:
+    def add(self, frame: Frame, sealing: Future[bytes | bytearray]) -> None:
         """Take in a frame; `sealing` gives its bytes, sealed under `next_number` as it was before."""
         self._notes.append(frame.note(0))
         self._sealing.append(sealing)
@@ -95,7 +95,7 @@ class OpenObject:
         self._chunks += len(frame.ids)
         sealing.add_done_callback(partial(self._count, frame.size))
 
-    def _count(self, plain_bytes: int, sealing: Future[bytearray]) -> None:
+    def _count(self, plain_bytes: int, sealing: Future[bytes | bytearray]) -> None:
         # RACE: several sealers may be here at once and lose a count; it is an estimate.
         if not sealing.cancelled() and sealing.exception() is None:
             self._done_plain += plain_bytes

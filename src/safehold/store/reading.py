@@ -22,7 +22,8 @@ BATCHES_BY_MANY = 48  # after a slow batch; then one thread tries again whether 
 SLOW_ITEM_SECONDS = 250e-6  # several times what an item costs when nothing is waited for
 SLOW_BYTE_SECONDS = 4e-9
 
-ReadWhole: TypeAlias = Callable[[bytes, Item], tuple[bytes, Item] | None]
+Batch: TypeAlias = Sequence[tuple[bytes, Item]]  # items, each with the path of its directory
+ReadWhole: TypeAlias = Callable[[Batch], Sequence[tuple[bytes, Item] | None]]
 
 
 class ReadItem(NamedTuple):
@@ -33,7 +34,6 @@ class ReadItem(NamedTuple):
     identity: bytes
 
 
-Batch: TypeAlias = Sequence[tuple[bytes, Item]]  # items, each with the path of its directory
 Take: TypeAlias = Callable[[], list[ReadItem]]  # gives a batch's items read, in the same order, once
 
 _VANISHED = ReadItem(None, b"", b"")
@@ -77,13 +77,8 @@ class ItemReader:
         return found
 
     def _read(self, batch: Batch) -> list[ReadItem]:
-        found = []
-        key, read_whole = self._key, self._read_whole
-        for directory, item in batch:
-            got = read_whole(directory, item)
-            if got is None:
-                found.append(_VANISHED)
-            else:
-                data, as_read = got
-                found.append(ReadItem(as_read, data, blake3(data, key=key).digest()))
-        return found
+        key = self._key
+        return [
+            ReadItem(got[1], got[0], blake3(got[0], key=key).digest()) if got is not None else _VANISHED
+            for got in self._read_whole(batch)
+        ]

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from safehold.core.errors import Damaged, KeyMismatch
+from safehold.store.kernel import FrameSeal
 from safehold.store.keys import VaultKeys
 
 MAGIC = b"SAFEHOLD"
@@ -28,6 +29,7 @@ HEADER = struct.Struct(">8sHBxI32s")  # magic, version, type, epoch, salt
 HEADER_BYTES = HEADER.size
 BOUND_HEADER_BYTES = 16  # all but the salt, which makes the key
 TAG_BYTES = 16
+NONCE_BYTES = 12
 SALT_BYTES = 32
 ID_BYTES = 16
 DIRECTORY_NUMBER = 0xFFFFFFFE
@@ -68,6 +70,7 @@ class ObjectSeal:
         key = HKDF(SHA256(), length=32, salt=salt, info=b"safehold/1/%d" % kind).derive(keys.epochs[epoch])
         self.header = header
         self.name = name
+        self._key = key
         self._cipher = AESGCM(key)
         self._binding = header[:BOUND_HEADER_BYTES] + vault_id + name.encode()
 
@@ -77,10 +80,14 @@ class ObjectSeal:
             raise Damaged(f"{self.name}: frame {number} is cut off")
         plain = bytearray(len(sealed) - TAG_BYTES)
         try:
-            self._cipher.decrypt_into(number.to_bytes(12, "big"), sealed, self._bound(number), plain)
+            self._cipher.decrypt_into(_nonce(number), sealed, self._bound(number), plain)
         except InvalidTag as error:
             raise Damaged(f"{self.name}: frame {number} does not authenticate") from error
         return plain
+
+    def of_frame(self, number: int) -> FrameSeal:
+        """What seals that frame, for whoever opens it by himself."""
+        return FrameSeal(self._key, _nonce(number), self._bound(number))
 
     def _bound(self, number: int) -> bytes:
         return self._binding + number.to_bytes(4, "big")
@@ -100,17 +107,29 @@ class NewSeal(ObjectSeal):
 
     def seal(self, number: int, plain: bytes | bytearray | memoryview) -> bytearray:
         """The sealed frame: `TAG_BYTES` longer than `plain`. Raises ValueError for a number used before."""
+        self._use(number)
+        sealed = bytearray(len(plain) + TAG_BYTES)
+        self._cipher.encrypt_into(_nonce(number), plain, self._bound(number), sealed)
+        return sealed
+
+    def of_new_frame(self, number: int) -> FrameSeal:
+        """What seals a new frame, to be used once. Raises ValueError for a number used before."""
+        self._use(number)
+        return self.of_frame(number)
+
+    def _use(self, number: int) -> None:
         with self._lock:
             if number in self._used:
                 raise ValueError(f"{self.name}: number {number} has sealed a frame already")
             self._used.add(number)
-        sealed = bytearray(len(plain) + TAG_BYTES)
-        self._cipher.encrypt_into(number.to_bytes(12, "big"), plain, self._bound(number), sealed)
-        return sealed
 
 
 def new_object_name(kind: ObjectType) -> str:
     return kind.folder + secrets.token_hex(ID_BYTES)
+
+
+def _nonce(number: int) -> bytes:
+    return number.to_bytes(NONCE_BYTES, "big")
 
 
 def _parse_header(header: bytes, name: str) -> tuple[int, int, bytes]:

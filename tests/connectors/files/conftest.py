@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from safehold.connectors.contract import Connector, SourceSpec
+from safehold.connectors.files import kernel
 from safehold.connectors.files.connector import FilesConnector
 from tests.connectors.files.trees import everything
 from tests.fixtures.run import run_folder
@@ -62,15 +63,16 @@ class FilesBench:
         self.folder.rename(self.folder.with_name("gone"))
 
 
-@pytest.fixture
-def empty_bench(tmp_path: Path) -> FilesBench:
-    """A source over an empty folder."""
+@pytest.fixture(params=["compiled", "plain"])
+def empty_bench(tmp_path: Path, request: pytest.FixtureRequest) -> FilesBench:
+    """A source over an empty folder; with the compiled library, and without it."""
+    load_kernel = kernel.load if request.param == "compiled" else lambda: None
     folder, places = tmp_path / "tree", tmp_path / "places"
     folder.mkdir()
     places.mkdir()
     settings = {"path": str(folder), "writable_roots": [str(places)]}
     source = SourceSpec("source-1", "tree", "files", "EFS", "111122223333", "us-east-1", settings)
-    return FilesBench(folder, places, FilesConnector(draw=lambda: HALF), source)
+    return FilesBench(folder, places, FilesConnector(draw=lambda: HALF, load_kernel=load_kernel), source)
 
 
 @pytest.fixture

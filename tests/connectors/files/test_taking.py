@@ -16,18 +16,25 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from safehold.connectors.files import mounts
+from safehold.connectors.contract import Capture
+from safehold.connectors.files import kernel, mounts
 from safehold.connectors.files.connector import FilesConnector
 from safehold.connectors.files.reading import BLOCK_BYTES
+from safehold.connectors.files.walk import look_at_plainly
 from safehold.core.errors import ConfigError, SourceDenied, SourceMissing
 from safehold.domain.items import Facts, Item, ItemKind, Listing
 from tests.connectors.contract import backup, capture
 from tests.connectors.files.conftest import FilesBench
+from tests.connectors.files.trees import everything
 from tests.connectors.memory_point import MemoryPoint
 
 
 def only(point: MemoryPoint) -> list[bytes]:
     return sorted(point.paths())
+
+
+def read_one(taken: Capture, directory: bytes, item: Item) -> tuple[bytes, Item] | None:
+    return taken.read_whole([(directory, item)])[0]
 
 
 def file_of(listing: Listing, name: bytes) -> Item:
@@ -253,7 +260,7 @@ def test_what_vanishes_or_turns_into_something_else_is_told(empty_bench: FilesBe
         os.mkfifo(folder / "to-fifo")
         (folder / "to-folder").mkdir()
         got = {
-            item.name: (taken.open if item.size_bytes > 1 else taken.read_whole)(b"", item)
+            item.name: taken.open(b"", item) if item.size_bytes > 1 else read_one(taken, b"", item)
             for item in items
             if item.kind == ItemKind.FILE
         }
@@ -275,7 +282,7 @@ def test_when_the_first_of_a_hard_link_group_is_lost_that_is_told_of_the_others(
     with capture(empty_bench) as taken:
         items = next(iter(taken.listings())).items
         (empty_bench.folder / "a").unlink()
-        assert taken.read_whole(b"", items[0]) is None
+        assert read_one(taken, b"", items[0]) is None
     assert "hard links to it have no content" in dict(empty_bench.skipped)[b"a"]
 
 
@@ -286,7 +293,7 @@ def test_a_file_that_changed_since_it_was_listed_is_taken_as_it_is_when_read(emp
         listing = next(iter(taken.listings()))
         file.write_bytes(b"longer than before")
         file.chmod(0o600)
-        got = taken.read_whole(b"", file_of(listing, b"f"))
+        got = read_one(taken, b"", file_of(listing, b"f"))
     assert got is not None
     assert got[0] == b"longer than before"
     assert got[1].size_bytes == 18
@@ -309,11 +316,12 @@ def test_a_file_that_never_rests_is_kept_and_told(
 
     with capture(empty_bench) as taken:
         item = file_of(next(iter(taken.listings())), b"f")
+        file.write_bytes(b"0.")
         monkeypatch.setattr(os, "read", read_while_it_grows)
-        got = taken.read_whole(b"", item)
+        got = read_one(taken, b"", item)
         monkeypatch.undo()
     assert got is not None
-    assert got[0].startswith(b"0+")
+    assert got[0].startswith(b"0.+")
     assert got[1].size_bytes == len(got[0])
     assert [path for path, why in empty_bench.skipped if "changed while" in why] == [b"f"]
 
@@ -481,7 +489,7 @@ def test_several_threads_may_read_while_the_tree_is_walked(empty_bench: FilesBen
 
     def read(listing: Listing) -> None:
         for item in listing.items:
-            got = taken.read_whole(listing.path, item)
+            got = read_one(taken, listing.path, item)
             found.append(got[0] if got else b"lost")
 
     with capture(empty_bench) as taken:
@@ -551,3 +559,41 @@ def test_kinds_are_told_apart(bench: FilesBench) -> None:
     kinds = {point.item(path).kind for path in point.paths()}
     assert kinds == {1, 2, 3, 4, 5, 6, 7, 8}
     assert stat.S_ISSOCK((bench.folder / "socket").lstat().st_mode)
+
+
+def test_the_compiled_part_looks_and_reads_as_python_does(empty_bench: FilesBench) -> None:
+    everything(empty_bench.folder)
+    for number in range(2000):  # more names than the system gives at once
+        (empty_bench.folder / f"{number:0>100}").touch()
+    compiled = kernel.load()
+    assert compiled is not None, "the compiled part was not built; tools/setup does it"
+    folder = os.open(empty_bench.folder, os.O_RDONLY)
+    try:
+        for _ in range(2):
+            assert compiled.list(folder) == look_at_plainly(folder)
+    finally:
+        os.close(folder)
+
+
+def test_the_compiled_part_says_why_a_folder_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    compiled = kernel.load()
+    assert compiled is not None
+    descriptor = os.open(tmp_path / "file", os.O_RDONLY)
+    assert compiled.list(descriptor) == (errno.ENOTDIR, [], [])
+    os.close(descriptor)
+    assert compiled.list(descriptor) == (errno.EBADF, [], [])
+
+
+def test_a_batch_over_many_deep_folders_reads_each_file_from_its_own(empty_bench: FilesBench) -> None:
+    for number in range(150):
+        deep = empty_bench.folder / str(number) / "a" / "b" / "c"
+        deep.mkdir(parents=True)
+        (deep / "f").write_text(f"file {number}")
+    with capture(empty_bench) as taken:
+        batch = [(listing.path, item) for listing in taken.listings() for item in listing.items]
+        batch = [(path, item) for path, item in batch if item.kind == ItemKind.FILE]
+        (empty_bench.folder / "7/a/b/c/f").unlink()
+        got = taken.read_whole(batch)
+    expected = [f"file {path.split(b'/')[0].decode()}".encode() for path, _ in batch]
+    assert [found and found[0] for found in got] == [None if data == b"file 7" else data for data in expected]

@@ -9,12 +9,14 @@ from datetime import datetime
 from safehold.connectors.contract import Skip
 from safehold.connectors.files.facts import (
     GRANULARITY_NS,
+    Seen,
     attributes_of,
     facts_of,
     is_same,
     with_attributes,
 )
 from safehold.connectors.files.folders import Folders
+from safehold.connectors.files.kernel import Kernel
 from safehold.connectors.files.mounts import TrustedDevices
 from safehold.connectors.files.reading import FileContent, Reader
 from safehold.connectors.files.settings import FilesSettings
@@ -36,6 +38,7 @@ class FilesCapture:
         now: datetime,
         reread: Gaps,
         skip: Skip,
+        kernel: Kernel | None,
     ) -> None:
         self.taken_at = now
         self._path = settings.path
@@ -54,9 +57,11 @@ class FilesCapture:
             racy_from_ns=self._racy_from_ns,
             reread=reread,
             skip=skip,
+            kernel=kernel,
         )
         reader = Reader(
             self._folders,
+            kernel=kernel,
             racy_from_ns=self._racy_from_ns,
             first_links=self._walk.links.values(),
             skip=skip,
@@ -66,16 +71,16 @@ class FilesCapture:
 
     def root(self) -> Item:
         descriptor = self._folders.root
-        seen = os.fstat(descriptor)
+        seen = Seen.of(os.fstat(descriptor))
         before = self._previous.root()
         if (
             before is not None
-            and before.facts.get("v") == seen.st_dev
+            and before.facts.get("v") == seen.dev
             and is_same(before, ItemKind.DIRECTORY, seen)
-            and self._trusted.trusts(seen.st_dev, descriptor, b".")
+            and self._trusted.trusts(seen.dev, descriptor, b".")
         ):
             return before
-        facts = {**facts_of(seen, self._racy_from_ns), "v": seen.st_dev}
+        facts = {**facts_of(seen, self._racy_from_ns), "v": seen.dev}
         root = Item(b"", ItemKind.DIRECTORY, 0, facts)
         return with_attributes(root, attributes_of(descriptor))
 

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from safehold.connectors.contract import Capture, FoundResource, Restore, RestoreRequest, Skip, SourceSpec
+from safehold.connectors.files import kernel
 from safehold.connectors.files.capture import FilesCapture, open_root
+from safehold.connectors.files.kernel import Kernel
 from safehold.connectors.files.restoring import FilesRestore
 from safehold.connectors.files.settings import parse_settings
 from safehold.connectors.files.target import file_system_arn, file_system_id, open_target, plan_target
@@ -22,15 +24,23 @@ REREAD_RATE = 0.001  # so many of the files that seem unchanged are read all the
 class FilesConnector:
     """Implements connectors.contract.Connector.
 
-    draw  answers a random number of [0, 1) each time; decides which unchanged files are read again
+    draw         answers a random number of [0, 1) each time; decides which unchanged files are read again
+    load_kernel  gives the compiled library, or None to do everything one system call at a time
     """
 
     kind = "files"
     resource_types = frozenset({"EFS", "FSx"})
 
-    def __init__(self, *, draw: Callable[[], float], reread_rate: float = REREAD_RATE) -> None:
+    def __init__(
+        self,
+        *,
+        draw: Callable[[], float],
+        reread_rate: float = REREAD_RATE,
+        load_kernel: Callable[[], Kernel | None] = kernel.load,
+    ) -> None:
         self._draw = draw
         self._reread_rate = reread_rate
+        self._load_kernel = load_kernel
 
     def discover(self, source: SourceSpec) -> list[FoundResource]:
         """The folder itself. Raises SourceMissing, SourceDenied, ConfigError."""
@@ -50,7 +60,9 @@ class FilesConnector:
         if resource_arn != file_system_arn(source, settings.path):
             raise SourceMissing(f"{source.name} does not hold {resource_arn} (any more)")
         gaps = Gaps(self._reread_rate, self._draw)
-        capture = FilesCapture(settings, previous, now=now, reread=gaps, skip=skip)
+        capture = FilesCapture(
+            settings, previous, now=now, reread=gaps, skip=skip, kernel=self._load_kernel()
+        )
         try:
             yield capture
         finally:

@@ -21,6 +21,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from typing import NamedTuple, Self
 
 from safehold.domain.items import Facts, Item, ItemKind
 
@@ -39,37 +40,78 @@ _BLOCK = 512  # unit of st_blocks, whatever the file system's own
 _NO_ATTRIBUTES = (errno.ENOTSUP, errno.ENODATA, errno.ENOSYS)
 
 
-def facts_of(seen: os.stat_result, racy_from_ns: int) -> Facts:
+class Seen(NamedTuple):
+    """What a look at an entry told. The order is that of kernel.c.
+
+    blocks  of 512 bytes each; error: the errno of a look that failed, everything else is 0 then
+    """
+
+    mode: int
+    uid: int
+    gid: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    ino: int
+    nlink: int
+    blocks: int
+    dev: int
+    rdev: int
+    error: int
+
+    @classmethod
+    def of(cls, seen: os.stat_result) -> Self:
+        return cls(
+            seen.st_mode,
+            seen.st_uid,
+            seen.st_gid,
+            seen.st_size,
+            seen.st_mtime_ns,
+            seen.st_ctime_ns,
+            seen.st_ino,
+            seen.st_nlink,
+            seen.st_blocks,
+            seen.st_dev,
+            seen.st_rdev,
+            0,
+        )
+
+    @classmethod
+    def failed(cls, error: OSError) -> Self:
+        return cls(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, error.errno or errno.EIO)
+
+
+def facts_of(seen: Seen, racy_from_ns: int) -> Facts:
     """Everything that `stat` knows. What changed at `racy_from_ns` or later is marked as racy."""
-    changed = seen.st_ctime_ns
+    changed = seen.ctime_ns
     facts: Facts = {
-        "m": seen.st_mode & 0o7777,
-        "u": seen.st_uid,
-        "g": seen.st_gid,
-        "t": seen.st_mtime_ns,
+        "m": seen.mode & 0o7777,
+        "u": seen.uid,
+        "g": seen.gid,
+        "t": seen.mtime_ns,
         "c": changed,
-        "i": seen.st_ino,
+        "i": seen.ino,
     }
     if changed >= racy_from_ns:
         facts["r"] = 1
     return facts
 
 
-def file_item(name: bytes, seen: os.stat_result, racy_from_ns: int) -> Item:
+def file_item(name: bytes, seen: Seen, racy_from_ns: int) -> Item:
     """A regular file, its bytes and extended attributes not read yet."""
     facts = facts_of(seen, racy_from_ns)
-    if seen.st_nlink > 1:
-        facts["n"] = seen.st_nlink
-    if seen.st_size > 8192 and has_holes(seen):
+    if seen.nlink > 1:
+        facts["n"] = seen.nlink
+    if seen.size > 8192 and has_holes(seen):
         facts["s"] = 1
-    return Item(name, ItemKind.FILE, seen.st_size, facts)
+    return Item(name, ItemKind.FILE, seen.size, facts)
 
 
-def has_holes(seen: os.stat_result) -> bool:
-    return seen.st_blocks * _BLOCK < seen.st_size
+def has_holes(seen: Seen) -> bool:
+    return seen.blocks * _BLOCK < seen.size
 
 
-def is_same(item: Item, kind: int, seen: os.stat_result) -> bool:
+def is_same(item: Item, kind: int, seen: Seen) -> bool:
     """Is this the item that was taken last time, with nothing about it changed since?
 
     Change time and inode together: a modification time can be set by anyone, and a replaced file can bear
@@ -78,11 +120,11 @@ def is_same(item: Item, kind: int, seen: os.stat_result) -> bool:
     facts = item.facts
     return (
         item.kind == kind
-        and facts.get("c") == seen.st_ctime_ns
-        and facts.get("i") == seen.st_ino
-        and facts.get("t") == seen.st_mtime_ns
+        and facts.get("c") == seen.ctime_ns
+        and facts.get("i") == seen.ino
+        and facts.get("t") == seen.mtime_ns
         and "r" not in facts
-        and (kind != ItemKind.FILE or (item.size_bytes == seen.st_size and item.content is not None))
+        and (kind != ItemKind.FILE or (item.size_bytes == seen.size and item.content is not None))
     )
 
 

@@ -7,11 +7,13 @@ be longer than the system's limit, and a link that somebody puts in the way lead
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import threading
+from collections.abc import Sequence
 
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-HELD = 48  # per thread; a thousand descriptors is what a process gets by default
+HELD = 64  # per thread; a thousand descriptors is what a process gets by default
 
 
 class Folders:
@@ -37,6 +39,16 @@ class Folders:
         if found is None:
             return self._open(path, held)
         held[path] = found
+        return found
+
+    def descriptors(self, paths: Sequence[bytes]) -> list[int]:
+        """Several open folders, at most HELD; good until this thread asks for others. Raises OSError."""
+        found = [self.descriptor(path) for path in paths]
+        held = getattr(self._of_thread, "held", {})
+        # Entering the later ones may have pushed an earlier one out; where folders lie that deep, one by one
+        # is all that can be had.
+        if any(path and held.get(path) != descriptor for path, descriptor in zip(paths, found, strict=True)):
+            raise OSError(errno.EMFILE, "too many folders at once")
         return found
 
     def close(self) -> None:

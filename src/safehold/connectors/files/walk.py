@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 from collections.abc import Callable, Iterator
 from operator import itemgetter
+from typing import TypeAlias
 
 from safehold.connectors.contract import Skip
 from safehold.connectors.files.facts import (
     KINDS,
+    Seen,
     attributes_at,
     facts_of,
     file_item,
@@ -17,6 +20,7 @@ from safehold.connectors.files.facts import (
     with_attributes,
 )
 from safehold.connectors.files.folders import Folders
+from safehold.connectors.files.kernel import Kernel
 from safehold.connectors.files.mounts import TrustedDevices
 from safehold.connectors.files.patterns import Patterns
 from safehold.connectors.files.trouble import why_not_taken
@@ -25,6 +29,8 @@ from safehold.domain.items import Item, ItemKind, Listing, PreviousTree, join
 _DEVICES = (ItemKind.CHARACTER_DEVICE, ItemKind.BLOCK_DEVICE)
 _KIND_BITS = 0o170000  # what stat.S_IFMT keeps, without a call for each entry
 _by_name = itemgetter(0)
+
+Entries: TypeAlias = tuple[int, list[bytes], list[Seen]]  # errno or 0, names in order, what each is
 
 
 class Gaps:
@@ -67,7 +73,9 @@ class Walk:
         racy_from_ns: int,
         reread: Gaps,
         skip: Skip,
+        kernel: Kernel | None,
     ) -> None:
+        self._look_at = kernel.list if kernel is not None else look_at_plainly
         self.links: dict[tuple[int, int], bytes] = {}
         self._folders = folders
         self._previous = previous
@@ -93,46 +101,43 @@ class Walk:
         if path in self._mount_points:
             self._skip(path, "is a mount point; what is below it is not in this backup (one_file_system)")
             return Listing(path, [])
-        entries: list[tuple[bytes, os.DirEntry[str]]] = []
-        folder = -1
         try:
             folder = self._folders.descriptor(path)
-            with os.scandir(folder) as found:
-                for entry in found:
-                    entries.append((os.fsencode(entry.name), entry))
-        except OSError as error:
-            self._skip(path, f"this folder {why_not_taken(error)}; what is missing is not in this backup")
-        # ORDER: sorted before anything else, for the first path of a hard-link group is the first in order.
-        entries.sort(key=_by_name)
-        return Listing(path, self._items(path, folder, entries))
+            error, names, seen = self._look_at(folder)
+        except OSError as failure:
+            folder, error, names, seen = -1, failure.errno or errno.EIO, [], []
+        if error:
+            why = why_not_taken(OSError(error, ""))
+            self._skip(path, f"this folder {why}; what is missing is not in this backup")
+        return Listing(path, self._items(path, folder, names, seen))
 
-    def _items(self, path: bytes, folder: int, entries: list[tuple[bytes, os.DirEntry[str]]]) -> list[Item]:
+    def _items(self, path: bytes, folder: int, names: list[bytes], looks: list[Seen]) -> list[Item]:
         items = []
-        known = self._previous.listing(path)
+        before = self._previous.listing(path).get
         keep_all = self._patterns.keep_all
-        for name, entry in entries:
+        for name, seen in zip(names, looks, strict=True):
             try:
-                seen = entry.stat(follow_symlinks=False)
-                kind = KINDS[seen.st_mode & _KIND_BITS]
-                is_folder = kind == ItemKind.DIRECTORY
-                if keep_all or self._patterns.keeps(join(path, name), is_folder=is_folder):
-                    items.append(self._item(path, folder, name, kind, seen, known.get(name)))
+                if seen.error:
+                    raise OSError(seen.error, os.strerror(seen.error))
+                kind = KINDS[seen.mode & _KIND_BITS]
+                if keep_all or self._patterns.keeps(join(path, name), is_folder=kind == ItemKind.DIRECTORY):
+                    items.append(self._item(path, folder, name, kind, seen, before(name)))
             except OSError as error:
                 self._skip(join(path, name), why_not_taken(error))
         return items
 
     def _item(
-        self, path: bytes, folder: int, name: bytes, kind: ItemKind, seen: os.stat_result, before: Item | None
+        self, path: bytes, folder: int, name: bytes, kind: ItemKind, seen: Seen, before: Item | None
     ) -> Item:
-        if kind == ItemKind.FILE:
-            if seen.st_nlink > 1:
-                first = self.links.setdefault((seen.st_dev, seen.st_ino), join(path, name))
+        if kind is ItemKind.FILE:
+            if seen.nlink > 1:
+                first = self.links.setdefault((seen.dev, seen.ino), join(path, name))
                 if first != join(path, name):
                     return _hard_link(name, first, before)
             if before is None or not self._may_pass(before, kind, seen, folder) or self._reread.is_due():
                 return file_item(name, seen, self._racy_from_ns)
             return before
-        if kind == ItemKind.DIRECTORY and self._one_file_system and seen.st_dev != self._device:
+        if kind is ItemKind.DIRECTORY and self._one_file_system and seen.dev != self._device:
             # Neither opened nor compared: opening the place of an automatic mount would mount it.
             self._mount_points.add(join(path, name))
             return self._other_item(folder, name, kind, seen)
@@ -140,17 +145,39 @@ class Walk:
             return before
         return self._other_item(folder, name, kind, seen)
 
-    def _may_pass(self, before: Item, kind: ItemKind, seen: os.stat_result, folder: int) -> bool:
+    def _may_pass(self, before: Item, kind: ItemKind, seen: Seen, folder: int) -> bool:
         # Its name is the same as before, or it would not be compared.
-        return is_same(before, kind, seen) and self._trusted.trusts(seen.st_dev, folder, before.name)
+        return is_same(before, kind, seen) and self._trusted.trusts(seen.dev, folder, before.name)
 
-    def _other_item(self, folder: int, name: bytes, kind: ItemKind, seen: os.stat_result) -> Item:
+    def _other_item(self, folder: int, name: bytes, kind: ItemKind, seen: Seen) -> Item:
         facts = facts_of(seen, self._racy_from_ns)
         if kind == ItemKind.SYMLINK:
             facts["l"] = os.readlink(name, dir_fd=folder)
         elif kind in _DEVICES:
-            facts["d"] = seen.st_rdev
+            facts["d"] = seen.rdev
         return with_attributes(Item(name, kind, 0, facts), attributes_at(folder, name))
+
+
+def look_at_plainly(folder: int) -> Entries:
+    """The entries of an open folder, one system call at a time; see Kernel.list."""
+    found: list[tuple[bytes, Seen]] = []
+    error = 0
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                found.append((os.fsencode(entry.name), _look(entry)))
+    except OSError as failure:
+        error = failure.errno or errno.EIO
+    # ORDER: sorted before anything else, for the first path of a hard-link group is the first in order.
+    found.sort(key=_by_name)
+    return error, [name for name, _ in found], [seen for _, seen in found]
+
+
+def _look(entry: os.DirEntry[str]) -> Seen:
+    try:
+        return Seen.of(entry.stat(follow_symlinks=False))
+    except OSError as error:
+        return Seen.failed(error)
 
 
 def _hard_link(name: bytes, first: bytes, before: Item | None) -> Item:

@@ -1,0 +1,82 @@
+"""Many files' system calls in one call, outside Python's lock: the face of kernel.c.
+
+The library is built when Safehold is installed where a compiler is there. Where it is not, `load` gives None
+and everything is done one system call at a time, with the same results, slower.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from collections.abc import Sequence
+from ctypes import POINTER, byref, c_char_p, c_int, c_int64, c_void_p
+from functools import cache
+from pathlib import Path
+
+from safehold.connectors.files.facts import Seen
+from safehold.domain.items import Item
+
+LIBRARY = Path(__file__).with_name("libkernel.so")
+
+_SEEN = struct.Struct("=8x12q")  # struct seen, without where its name is
+_WANTED_FIELDS = 6  # struct wanted
+TAKEN = 0  # a status of `read`; anything else: to be read one call at a time
+
+
+class Kernel:
+    """Threads may share it."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self._list = library.safehold_list
+        self._list.argtypes = [
+            c_int,
+            POINTER(c_void_p),
+            POINTER(c_void_p),
+            POINTER(c_int64),
+            POINTER(c_int64),
+        ]
+        self._free = library.safehold_free
+        self._free.argtypes = [c_void_p, c_void_p]
+        self._free.restype = None
+        self._read = library.safehold_read
+        self._read.argtypes = [c_char_p, c_int64, c_char_p, c_void_p, c_void_p]
+        self._read.restype = c_int64
+
+    def list(self, folder: int) -> tuple[int, list[bytes], list[Seen]]:
+        """(errno or 0, names in order, what each is) of an open folder; an errno ended what is given."""
+        rows, names, count, names_bytes = c_void_p(), c_void_p(), c_int64(), c_int64()
+        error = self._list(folder, byref(rows), byref(names), byref(count), byref(names_bytes))
+        try:
+            found = ctypes.string_at(rows, count.value * _SEEN.size) if count else b""
+            joined = ctypes.string_at(names, names_bytes.value - 1) if names_bytes else b""
+        finally:
+            self._free(rows, names)
+        split = joined.split(b"\0") if joined else []
+        return error, split, list(map(Seen._make, _SEEN.iter_unpack(found)))
+
+    def read(self, files: Sequence[Item], folders: Sequence[int], buffer: bytearray) -> bytes:
+        """Read listed files, each from its open folder, one after another into the buffer.
+
+        Returns a status for each. Each takes as much of the buffer as it was listed with, whatever its
+        status; the buffer must hold them all.
+        """
+        names = b"\0".join([item.name for item in files])
+        wanted: list[int] = []
+        name_offset = 0
+        for item, folder in zip(files, folders, strict=True):
+            facts = item.facts
+            wanted += (folder, name_offset, item.size_bytes, facts["t"], facts["c"], facts["i"])  # type: ignore[arg-type]
+            name_offset += len(item.name) + 1
+        status = ctypes.create_string_buffer(len(files))
+        to = (ctypes.c_char * len(buffer)).from_buffer(buffer)
+        self._read(struct.pack(f"={len(wanted)}q", *wanted), len(files), names, to, status)
+        return status.raw
+
+
+@cache
+def load() -> Kernel | None:
+    """The library, or None where it was not built."""
+    try:
+        return Kernel(ctypes.CDLL(str(LIBRARY)))
+    except OSError:
+        return None

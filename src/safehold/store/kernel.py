@@ -1,0 +1,155 @@
+"""Sealing and opening a frame in one call outside Python's lock: the face of kernel.c.
+
+The library is built when Safehold is installed where a compiler is there, and works with the system's own
+zstd and OpenSSL. Where any of these is missing, `load` gives None and frames.py does the same steps one
+by one, with the same format, slower.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import weakref
+from collections.abc import Sequence
+from ctypes import POINTER, Structure, byref, c_char_p, c_double, c_int, c_int64, c_uint64, c_void_p
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+LIBRARY = Path(__file__).with_name("libkernel.so")
+ZSTD = "libzstd.so.1"
+OPENSSL = "libcrypto.so.3"
+
+_NO_MEMORY = -1
+_TROUBLES = {
+    -2: "does not authenticate",
+    -3: "is encoded in an unknown way",
+    -4: "claims to be larger than any frame is",
+    -5: "does not decompress",
+    -6: "did not decode to what was encoded",
+}
+
+
+class Unsound(Exception):
+    """What is wrong with a frame, as the end of a sentence. Converted where frames are known (frames.py)."""
+
+
+class Compression(NamedTuple):
+    """Parameters of the compressor. Source: zstd.h, ZSTD_cParameter."""
+
+    window_log: int
+    hash_log: int
+    chain_log: int
+    search_log: int
+    min_match: int
+    strategy: int
+
+
+class FrameSeal(NamedTuple):
+    """What seals one frame: AES-256-GCM's key, nonce and associated data."""
+
+    key: bytes
+    nonce: bytes
+    bound: bytes
+
+
+class _Seal(Structure):
+    _fields_ = (("key", c_char_p), ("nonce", c_char_p), ("bound", c_char_p), ("bound_bytes", c_int64))
+
+
+class Bench:
+    """Scratch memory, compressor and cipher of one thread. Not thread-safe."""
+
+    def __init__(self, library: ctypes.CDLL, pointer: int, *, worth: float, max_bytes: int) -> None:
+        self._pointer = c_void_p(pointer)
+        self._seal = library.safehold_seal
+        self._open = library.safehold_open
+        self._worth = worth
+        self._max_bytes = max_bytes
+        weakref.finalize(self, library.safehold_bench_free, self._pointer)
+
+    def seal(self, seal: FrameSeal, parts: Sequence[bytes]) -> bytes:
+        """The parts as one sealed frame, opened again and compared. Raises Unsound, MemoryError."""
+        count = len(parts)
+        pointers = (c_char_p * count)(*parts)
+        sizes = (c_int64 * count)(*map(len, parts))
+        found = c_void_p()
+        length = self._seal(
+            self._pointer,
+            byref(_of(seal)),
+            pointers,
+            sizes,
+            count,
+            self._worth,
+            self._max_bytes,
+            byref(found),
+        )
+        return _result(length, found)
+
+    def open(self, seal: FrameSeal, sealed: bytes) -> bytes:
+        """The plain frame. Raises Unsound, MemoryError."""
+        found = c_void_p()
+        length = self._open(
+            self._pointer, byref(_of(seal)), sealed, len(sealed), self._max_bytes, byref(found)
+        )
+        return _result(length, found)
+
+
+def new_bench(
+    library: ctypes.CDLL | None, compression: Compression, *, worth: float, max_bytes: int
+) -> Bench | None:
+    """A bench for the calling thread, or None without the library.
+
+    worth      compressed smaller than this part of the plain size, or stored raw
+    max_bytes  no frame is longer; a larger claim is damage
+    """
+    if library is None:
+        return None
+    pointer = library.safehold_bench(*compression)
+    return Bench(library, pointer, worth=worth, max_bytes=max_bytes) if pointer else None
+
+
+@cache
+def load(path: Path = LIBRARY, *, zstd: str = ZSTD, openssl: str = OPENSSL) -> ctypes.CDLL | None:
+    """The library with what it needs, or None where any of them is not there."""
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError:
+        return None
+    library.safehold_begin.argtypes = [c_char_p, c_char_p]
+    library.safehold_bench.argtypes = [c_int] * len(Compression._fields)
+    library.safehold_bench.restype = c_void_p
+    library.safehold_bench_free.argtypes = [c_void_p]
+    library.safehold_bench_free.restype = None
+    library.safehold_seal.argtypes = [
+        c_void_p,
+        POINTER(_Seal),
+        POINTER(c_char_p),
+        POINTER(c_int64),
+        c_int64,
+        c_double,
+        c_uint64,
+        POINTER(c_void_p),
+    ]
+    library.safehold_seal.restype = c_int64
+    library.safehold_open.argtypes = [
+        c_void_p,
+        POINTER(_Seal),
+        c_char_p,
+        c_int64,
+        c_uint64,
+        POINTER(c_void_p),
+    ]
+    library.safehold_open.restype = c_int64
+    return library if library.safehold_begin(zstd.encode(), openssl.encode()) == 0 else None
+
+
+def _of(seal: FrameSeal) -> _Seal:
+    return _Seal(seal.key, seal.nonce, seal.bound, len(seal.bound))
+
+
+def _result(length: int, found: c_void_p) -> bytes:
+    if length == _NO_MEMORY:
+        raise MemoryError
+    if length < 0:
+        raise Unsound(_TROUBLES[length])
+    return ctypes.string_at(found, length) if length else b""
