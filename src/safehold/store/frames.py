@@ -67,11 +67,11 @@ def seal_frame(seal: NewSeal, number: int, parts: Sequence[bytes]) -> bytes | by
     return seal_on(_contexts.bench, seal, number, parts)
 
 
-def open_frame(seal: ObjectSeal, number: int, sealed: bytes) -> bytes:
+def open_frame(seal: ObjectSeal, number: int, sealed: bytes | bytearray | memoryview) -> bytes:
     """The plain frame. Raises Damaged when it is not what was sealed there under that number."""
     if _contexts.bench is None:
         return open_plainly(seal, number, sealed)
-    return open_on(_contexts.bench, seal, number, sealed)
+    return open_on(_contexts.bench, seal, number, bytes(sealed))
 
 
 def seal_on(bench: Bench, seal: NewSeal, number: int, parts: Sequence[bytes]) -> bytes:
@@ -101,6 +101,6 @@ def seal_plainly(seal: NewSeal, number: int, parts: Sequence[bytes]) -> bytearra
     return sealed
 
 
-def open_plainly(seal: ObjectSeal, number: int, sealed: bytes | bytearray) -> bytes:
+def open_plainly(seal: ObjectSeal, number: int, sealed: bytes | bytearray | memoryview) -> bytes:
     """As `open_frame`, step by step."""
     return decode_frame(seal.open(number, sealed))
