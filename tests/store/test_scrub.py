@@ -229,16 +229,15 @@ def test_the_next_backup_stores_what_is_condemned_again_and_old_points_are_whole
     assert {problem.where.split("/")[0] for problem in report.problems} == {folder.rstrip("/")}
 
 
-def test_without_a_scrub_a_backup_relies_on_what_it_cannot_know_to_be_damaged(clock: FixedClock) -> None:
+def test_only_what_was_found_damaged_is_stored_again_and_only_once(clock: FixedClock) -> None:
     backend = MemoryBackend()
     back_up(open_store(backend), "p", TREE)
     (name,) = folder_names(backend, "packs/")
     damage(backend, name)
-    back_up(open_store(backend), "q", TREE, previous="p")
-    assert len(folder_names(backend, "packs/")) == 1
+    assert back_up(open_store(backend), "q", TREE, previous="p").stats.new_chunks == 0
     run(backend, clock)
-    back_up(open_store(backend), "r", TREE, previous="q")
-    assert len(folder_names(backend, "packs/")) == 2
+    assert back_up(open_store(backend), "r", TREE, previous="q").stats.new_chunks > 0
+    assert back_up(open_store(backend), "s", TREE, previous="r").stats.new_chunks == 0
 
 
 def test_a_condemned_frame_that_opens_after_all_is_still_read(clock: FixedClock) -> None:

@@ -184,7 +184,7 @@ class Index:
         """Everywhere the chunk lies, newest fragment first, condemned places last; but for objects that are
         gone or cut off, and frames that this process found damaged."""
         found = self._find(chunk_id)
-        if not found and self._load_late():
+        if all(map(self.is_condemned, found)) and self._load_late():
             found = self._find(chunk_id)
         return iter(sorted(found, key=self.is_condemned) if self._condemned else found)
 
