@@ -60,7 +60,7 @@ def _memory_of(pid: int) -> Iterator[list[int]]:
 
     def sample() -> None:
         while not stop.wait(SAMPLE_SECONDS):
-            peak[0] = max(peak[0], sum(map(_anonymous_bytes, _tree(pid))))
+            peak[0] = max(peak[0], sum(map(anonymous_bytes, _tree(pid))))
 
     sampler = threading.Thread(target=sample, daemon=True)
     sampler.start()
@@ -80,7 +80,7 @@ def _tree(pid: int) -> list[int]:
     return found
 
 
-def _anonymous_bytes(pid: int) -> int:
+def anonymous_bytes(pid: int) -> int:
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith("RssAnon:"):

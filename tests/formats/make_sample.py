@@ -17,7 +17,6 @@ from safehold.domain.items import Item, ItemKind, PreviousTree
 from safehold.store.backends.local import LocalBackend
 from safehold.store.chunking import chunk_id
 from safehold.store.contents import Part, encode_content
-from safehold.store.index import build_fragment
 from safehold.store.key_providers.key_file import KeyFile
 from safehold.store.places import ObjectRef
 from safehold.store.session import Session
@@ -101,8 +100,7 @@ def make_sample(folder: Path) -> None:
 def _merge_index(store: VaultStore) -> None:
     """A second fragment, for the combined point, and one that replaces both; those are left, as merges do."""
     opened = store.object("points/combined")
-    covered = build_fragment([(ObjectRef(opened.name, opened.seal.header), opened.directory)])
-    store.index_folder.write(covered)
+    store.index_folder.write([(ObjectRef(opened.name, opened.seal.header), opened.directory)])
     store.index_folder.merge(store.index_folder.load().fragments)
 
 

@@ -8,11 +8,24 @@ from collections.abc import Iterator
 import pytest
 
 from safehold.core.errors import JobAborted, SourceError, StoreFull, StoreUnavailable
-from safehold.domain.items import Item, Listing, PreviousTree
+from safehold.domain.items import Item, ItemKind, Listing, PreviousTree
+from safehold.store.backends.contract import Backend
 from safehold.store.backends.faulty import Fault, FaultyBackend, Trouble
 from safehold.store.backends.memory import MemoryBackend
+from safehold.store.chunking import chunk_id
+from safehold.store.session import Session
 from safehold.store.verify import verify
-from tests.store.vaults import Tree, TreeSource, back_up, flat, new_record, open_store, restore
+from tests.store.vaults import (
+    VAULT_ID,
+    Tree,
+    TreeSource,
+    back_up,
+    flat,
+    folder_names,
+    new_record,
+    open_store,
+    restore,
+)
 
 MIB = 1 << 20
 BIG: Tree = {b"%d" % n: random.Random(n).randbytes(MIB) for n in range(3)}
@@ -173,3 +186,69 @@ def test_a_slow_store_changes_nothing() -> None:
     back_up(open_store(FaultyBackend(backend, [lag], sleep=waits.append)), "p", BIG)
     assert set(waits) == {7.0}
     assert restore(open_store(backend), "p") == flat(BIG)
+
+
+def naming_session(backend: Backend, named_chunks: int) -> Session:
+    store = open_store(backend)
+    return Session(backend, store.keys, VAULT_ID, store.index_for_writing(), named_chunks=named_chunks)
+
+
+def add_twice(session: Session, count: int) -> None:
+    """So many chunks of 40 KiB, each two times."""
+    for number in range(count):
+        data = random.Random(number).randbytes(40 << 10)
+        for _ in range(2):
+            session.add_chunk(chunk_id(VAULT_KEY, data), data)
+
+
+def take_in_much(backend: Backend, *, then: Exception | None = None) -> None:
+    with naming_session(backend, named_chunks=900) as session:
+        add_twice(session, 6000)
+        if then is not None:
+            raise then
+
+
+VAULT_KEY = b"c" * 32  # any will do: nothing here is read back
+
+
+def names_told_by_fragments(backend: Backend) -> set[str]:
+    fragments = open_store(backend).index_folder.load().fragments
+    return {ref.name for fragment in fragments for ref in fragment.objects}
+
+
+@pytest.mark.slow
+def test_what_a_session_must_remember_does_not_grow_with_its_source() -> None:
+    backend = MemoryBackend()
+    with naming_session(backend, named_chunks=800) as session:
+        add_twice(session, 6000)
+        assert session.stats.new_chunks == 6000
+        assert session.remembered_chunks < 800 + 4 * 820  # and what is in packs that are not stored yet
+        assert names_told_by_fragments(backend) <= set(backend.objects)
+        session.finish(new_record("p", Item(b"", ItemKind.DIRECTORY, 0, {}, b""), session.stats))
+    assert names_told_by_fragments(backend) == {*folder_names(backend, "packs/"), "points/p"}
+
+
+@pytest.mark.slow
+def test_a_session_that_dies_takes_back_all_but_what_fragments_name() -> None:
+    backend = MemoryBackend()
+    with pytest.raises(JobAborted):
+        take_in_much(backend, then=JobAborted("stopped"))
+    named = names_told_by_fragments(backend)
+    assert named
+    assert set(folder_names(backend, "packs/")) == named
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trouble", [Trouble.FULL, Trouble.FAIL, Trouble.UNSURE])
+def test_when_a_running_session_cannot_name_what_it_stored_nothing_named_is_taken_back(
+    trouble: Trouble,
+) -> None:
+    backend = MemoryBackend()
+    open_store(backend)
+    faulty = FaultyBackend(backend, [Fault("put", trouble, first=2, folder="index/")])
+    with pytest.raises((StoreFull, StoreUnavailable)):
+        take_in_much(faulty)
+    named = names_told_by_fragments(backend)
+    assert named <= set(backend.objects)
+    if trouble is Trouble.FULL:  # else the fragment may be there, for all that we know
+        assert set(folder_names(backend, "packs/")) == named

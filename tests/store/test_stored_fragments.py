@@ -72,7 +72,7 @@ def index_of(fragments: Sequence[FragmentLike]) -> Index:
 
 def stored(folder: IndexFolder, covered: Sequence[Covered]) -> FragmentLike:
     """Opened where it lies, not read whole as short ones are by those who load all."""
-    return folder.open(folder.write(build_fragment(covered)).name)
+    return folder.open(folder.write(covered).name)
 
 
 # Few different ids, alike in the bits that choose a bucket or in the bytes of the filter.
@@ -176,7 +176,7 @@ def test_entries_with_their_filter_and_table_take_no_more_than_64_bytes() -> Non
     large_chunks = [
         an_object(n, known[32 * n : 32 * n + 32], frame_chunks=1) for n in range(len(known) // 32)
     ]
-    written = folder.write(build_fragment(large_chunks))
+    written = folder.write(large_chunks)
     assert written.size_bytes <= 64 * len(known)
 
 
@@ -315,7 +315,7 @@ def test_objects_that_were_deleted_for_good_are_left_out_of_a_merge_when_asked()
 def test_damage_anywhere_in_a_fragment_hides_places_and_never_gives_a_wrong_one() -> None:
     whole = MemoryBackend()
     covered = [an_object(number, random_ids(400, seed=number)) for number in range(3)]
-    name = folder_on(whole).write(build_fragment(covered)).name
+    name = folder_on(whole).write(covered).name
     expected = true_places(covered)
     chance = random.Random(5)
     hidden = 0
@@ -353,7 +353,7 @@ def test_a_fragment_whose_blocks_fail_is_given_up_and_told_of() -> None:
     backend = MemoryBackend()
     folder = folder_on(backend)
     known = random_ids(12_000)  # too many to be read whole
-    folder.write(build_fragment([an_object(1, known)]))
+    folder.write([an_object(1, known)])
     faulty = FaultyBackend(backend, [])
     (fragment,) = folder_on(faulty).load().fragments
     index = index_of([fragment, build_fragment([an_object(2, known[:1])])])
@@ -367,7 +367,7 @@ def test_a_fragment_whose_blocks_fail_is_given_up_and_told_of() -> None:
 def test_a_backend_that_fails_is_not_taken_for_a_damaged_fragment() -> None:
     backend = MemoryBackend()
     known = random_ids(12_000)
-    folder_on(backend).write(build_fragment([an_object(1, known)]))
+    folder_on(backend).write([an_object(1, known)])
     faulty = FaultyBackend(backend, [Fault("get", Trouble.FAIL, first=4)])
     index = index_of(folder_on(faulty).load().fragments)
     with pytest.raises(StoreUnavailable):
@@ -411,7 +411,7 @@ def test_sizes_of_many_objects_are_found_by_name_whatever_they_are_called() -> N
 
 def test_a_fragment_in_memory_and_its_stored_form_hold_the_same_rows() -> None:
     fragment: Fragment = build_fragment(MERGED)
-    name = folder_on(backend := MemoryBackend()).write(fragment).name
+    name = folder_on(backend := MemoryBackend()).write(MERGED).name
     again = folder_on(backend).open(name)
     assert [r for rows in again.rows() for r in rows] == [r for rows in fragment.rows() for r in rows]
     assert list(again.objects) == fragment.objects

@@ -14,11 +14,13 @@ from collections.abc import Sequence
 from safehold.core.errors import Damaged
 
 PRINT_BYTES = 2
+PREFIX_BYTES = 8
 PRINT_AT = 8  # beyond the bits that choose a bucket
+PRINT_END = PRINT_AT + PRINT_BYTES
 BUCKET_ROWS = 8  # to 16 on average
 PARTITION_BITS = 12  # so many buckets share a frame of the filter: about 120 KiB, 50,000 rows
 PREFIX_BITS = 64
-_PAIR = struct.Struct(">II")
+PAIR = struct.Struct(">II")
 
 
 class Shape:
@@ -31,26 +33,23 @@ class Shape:
         self.partitions = 1 << max(0, bucket_bits - PARTITION_BITS)
         self.buckets = min(1 << bucket_bits, 1 << PARTITION_BITS)  # in each partition
         self.fixed_bytes = (self.buckets + 1) * 4
-        self._bucket_shift = PREFIX_BITS - bucket_bits
+        self.partition_shift = min(bucket_bits, PARTITION_BITS)
+        self.bucket_shift = PREFIX_BITS - bucket_bits
 
     @classmethod
     def for_rows(cls, count: int) -> Shape:
         return cls(max(0, (count // BUCKET_ROWS).bit_length() - 1))
 
-    def locate(self, chunk_id: bytes) -> tuple[int, int]:
-        """(partition, bucket in it)."""
-        return divmod(int.from_bytes(chunk_id[:8], "big") >> self._bucket_shift, self.buckets)
-
     def first_id(self, partition: int, bucket: int = 0) -> bytes:
         """The lowest id that belongs there or later; after the last bucket, one that is above all."""
-        first = (partition * self.buckets + bucket) << self._bucket_shift
+        first = (partition * self.buckets + bucket) << self.bucket_shift
         return first.to_bytes(9, "big")[1:] if first >> PREFIX_BITS == 0 else b"\xff" * 33
 
     def encode(self, partition: int, rows: Sequence[bytes]) -> bytes:
         """The filter's frame for all rows of a partition: where each bucket starts, then the prints."""
         starts = [bisect_left(rows, self.first_id(partition, bucket)) for bucket in range(1, self.buckets)]
         starts = [0, *starts, len(rows)]
-        prints = b"".join([row[PRINT_AT : PRINT_AT + PRINT_BYTES] for row in rows])
+        prints = b"".join([row[PRINT_AT:PRINT_END] for row in rows])
         return struct.pack(f">{len(starts)}I", *starts) + prints
 
     def check(self, frame: bytes, count: int) -> bytes:
@@ -64,12 +63,10 @@ class Shape:
 
     def rows(self, frame: bytes, bucket: int, chunk_id: bytes) -> list[int]:
         """Rows of the partition that may be the id's, in order."""
-        start, end = _PAIR.unpack_from(frame, 4 * bucket)
+        start, end = PAIR.unpack_from(frame, 4 * bucket)
         base = self.fixed_bytes
-        wanted = chunk_id[PRINT_AT : PRINT_AT + PRINT_BYTES]
+        wanted = chunk_id[PRINT_AT:PRINT_END]
         at = frame.find(wanted, base + PRINT_BYTES * start, base + PRINT_BYTES * end)
-        if at < 0:
-            return []
         found = []
         while at >= 0:
             row, odd = divmod(at - base, PRINT_BYTES)

@@ -12,6 +12,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, repeat
+from operator import add
 from typing import Protocol
 
 import msgspec
@@ -19,10 +20,9 @@ import msgspec
 from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing
 from safehold.store.backends.contract import ObjectInfo
 from safehold.store.chunking import ID_BYTES
-from safehold.store.condemned import Condemned
 from safehold.store.decoding import UNREADABLE
 from safehold.store.object_sizes import ObjectSizes
-from safehold.store.objects import Directory, FrameKind
+from safehold.store.objects import Directory, FrameKind, FrameNote
 from safehold.store.places import PLACE as PLACE
 from safehold.store.places import ROW_BYTES
 from safehold.store.places import ObjectRef as ObjectRef
@@ -56,7 +56,7 @@ class FragmentLike(Protocol):
 
     def __len__(self) -> int: ...
 
-    def find(self, chunk_id: bytes) -> Iterator[Place]: ...
+    def find(self, chunk_id: bytes) -> Iterable[Place]: ...
 
     def covers(self, ref: ObjectRef) -> bool: ...
 
@@ -121,8 +121,7 @@ class Index:
         self._fragments: list[FragmentLike] = []
         self._late = late
         self._sizes: ObjectSizes | None = None
-        self._failed: set[tuple[str, int]] = set()  # in this process
-        self._condemned = Condemned()  # in the vault
+        self._condemned: set[tuple[str, int]] = set()
         self._lock = threading.RLock()
         self.unreadable: dict[str, str] = {}  # fragments that were given up, and why
 
@@ -130,6 +129,11 @@ class Index:
         with self._lock:
             # Never changed in place: others may be walking along the list.
             self._fragments = [*self._fragments, fragment]
+
+    def replace(self, old: Container[str], new: FragmentLike) -> None:
+        """Those fragments, by name, have become one."""
+        with self._lock:
+            self._fragments = [new, *(other for other in self._fragments if other.name not in old)]
 
     def fragments(self) -> Sequence[FragmentLike]:
         return self._fragments
@@ -163,40 +167,39 @@ class Index:
             self._sizes = ObjectSizes()
         return self._sizes
 
-    def note_condemned(self, name: str, frames: list[int] | None) -> None:
-        """Those frames of the object are damaged, or (None) it as a whole: writers rely on none of them."""
-        self._condemned.add(name, frames)
-
     def has_gaps(self) -> bool:
-        """Is something that fragments speak of gone or condemned? Then what a point refers to may be, too."""
-        if self._condemned:
-            return True
+        """Does a fragment speak of an object that is gone? Then what a point refers to may be gone too."""
         sizes = self._sizes
         if sizes is None:
             return False
         return any(self._each(lambda fragment: not all(ref.name in sizes for ref in fragment.objects)))
 
     def condemn(self, place: Place) -> None:
-        """What lies there was read and is damaged: nothing in this process shall look there again."""
-        self._failed.add((place.object.name, place.frame))
+        """What lies there was read and is damaged: nothing new shall rely on it."""
+        self._condemned.add((place.object.name, place.frame))
 
     def places(self, chunk_id: bytes) -> Iterator[Place]:
-        """Everywhere the chunk lies, newest fragment first, condemned places last; but for objects that are
-        gone or cut off, and frames that this process found damaged."""
-        found = self._find(chunk_id)
-        if all(map(self.is_condemned, found)) and self._load_late():
-            found = self._find(chunk_id)
-        return iter(sorted(found, key=self.is_condemned) if self._condemned else found)
+        """Everywhere the chunk lies, newest fragment first; but for objects that are gone or cut off, and
+        frames known to be damaged."""
+        return iter(self._found(chunk_id))
 
-    def is_condemned(self, place: Place) -> bool:
-        """Was what lies there found damaged, so that no writer may rely on it?"""
-        return self._condemned.holds(place.object.name, place.frame)
+    def _found(self, chunk_id: bytes) -> list[Place]:
+        asked = self._fragments
+        found = self._find(chunk_id)
+        if not found:
+            self._load_late()
+            # RACE: another thread may have loaded them since we asked.
+            if self._fragments is not asked:
+                found = self._find(chunk_id)
+        return found
 
     def _find(self, chunk_id: bytes) -> list[Place]:
         found: list[Place] = []
         for fragment in reversed(self._fragments):
             try:
-                found += [place for place in fragment.find(chunk_id) if self._is_there(place)]
+                for place in fragment.find(chunk_id):
+                    if self._is_there(place):
+                        found.append(place)
             except LOST as error:
                 self._give_up(fragment, error)
         return found if len(found) < 2 else list(dict.fromkeys(found))
@@ -214,28 +217,24 @@ class Index:
             self.unreadable[fragment.name] = str(error)
             self._fragments = [other for other in self._fragments if other is not fragment]
 
-    def _load_late(self) -> bool:
-        """Did more come?"""
+    def _load_late(self) -> None:
         if self._late is None:
-            return False
+            return
         with self._lock:
             if self._late is not None:
-                late, self._late = self._late(), None
-                self.add(late)
-        return True
+                self.add(self._late())
+                self._late = None  # ORDER: last, so that whoever does not wait here finds them
 
     def _is_there(self, place: Place) -> bool:
         name = place.object.name
-        if self._failed and (name, place.frame) in self._failed:
+        if self._condemned and (name, place.frame) in self._condemned:
             return False
         if self._sizes is None:
             return True
         return place.sealed_offset + place.sealed_bytes <= (self._sizes.get(name) or 0)
 
     def __contains__(self, chunk_id: bytes) -> bool:
-        """May a writer rely on the vault having that chunk?"""
-        first = next(self.places(chunk_id), None)
-        return first is not None and not self.is_condemned(first)
+        return bool(self._found(chunk_id))
 
     def __len__(self) -> int:
         return sum(len(fragment) for fragment in self._fragments)
@@ -249,26 +248,44 @@ class _Covered(Container[str]):
         return isinstance(name, str) and self._index.names(name)
 
 
-def entries_of(number: int, directory: Directory) -> Iterator[tuple[bytes, bytes]]:
-    """(chunk id, packed place) of every chunk in an object that the fragment calls `number`."""
+def entries_of(number: int, directory: Directory) -> Iterator[bytes]:
+    """The row of every chunk in an object that the fragment calls `number`."""
     for frame, (note, sealed_offset) in enumerate(zip(directory.frames, directory.offsets(), strict=True)):
         if note.kind == FrameKind.RECORD:
             continue
-        ids = (note.ids[start : start + ID_BYTES] for start in range(0, len(note.ids), ID_BYTES))
+        ids = _ids_of(note)
         offsets = accumulate(note.lengths, initial=0)
         here = (repeat(number), repeat(frame), repeat(sealed_offset), repeat(note.sealed_bytes))
-        yield from zip(ids, map(PLACE.pack, *here, offsets, note.lengths), strict=False)
+        yield from map(add, ids, map(PLACE.pack, *here, offsets, note.lengths))
+
+
+def ids_in(directory: Directory) -> Iterator[bytes]:
+    """The id of every chunk in an object."""
+    for note in directory.frames:
+        yield from _ids_of(note)
+
+
+def _ids_of(note: FrameNote) -> Iterator[bytes]:
+    return (note.ids[start : start + ID_BYTES] for start in range(0, len(note.ids), ID_BYTES))
+
+
+def rows_over(objects: Iterable[tuple[ObjectRef, Directory]]) -> tuple[list[ObjectRef], list[bytes]]:
+    """Those objects in order, and the rows of all chunks in them, sorted."""
+    refs: list[ObjectRef] = []
+    rows: list[bytes] = []
+    for number, (ref, directory) in enumerate(sorted(objects, key=lambda pair: pair[0])):
+        refs.append(ref)
+        rows += entries_of(number, directory)
+    rows.sort()
+    return refs, rows
 
 
 def build_fragment(objects: Iterable[tuple[ObjectRef, Directory]]) -> Fragment:
     """A fragment over those objects: the same objects give the same fragment, in whatever order."""
-    refs: list[ObjectRef] = []
-    entries: list[tuple[bytes, bytes]] = []
-    for number, (ref, directory) in enumerate(sorted(objects, key=lambda pair: pair[0])):
-        refs.append(ref)
-        entries.extend(entries_of(number, directory))
-    entries.sort()
-    return Fragment(refs, b"".join(i for i, _ in entries), b"".join(p for _, p in entries))
+    refs, rows = rows_over(objects)
+    return Fragment(
+        refs, b"".join([row[:ID_BYTES] for row in rows]), b"".join([row[ID_BYTES:] for row in rows])
+    )
 
 
 def fragment_frames(fragment: Fragment) -> list[bytes]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from array import array
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from safehold.core.errors import ObjectMissing
 from safehold.store.backends.contract import Backend
 from safehold.store.backends.memory import MemoryBackend
-from safehold.store.fragment_merging import merged_rows, renumbered_rows, united_objects
+from safehold.store.fragment_merging import merged_rows, renumbered_rows, to_merge, united_objects
 from safehold.store.fragment_writer import FragmentWriter, WrittenFragment
-from safehold.store.index import LOST, Fragment, FragmentLike, parse_fragment, version_of
+from safehold.store.index import LOST, FragmentLike, Index, parse_fragment, rows_over, version_of
 from safehold.store.keys import VaultKeys
-from safehold.store.objects import SealedObject
+from safehold.store.objects import Directory, SealedObject
+from safehold.store.places import ObjectRef
 from safehold.store.sealing import ObjectType
 from safehold.store.stored_fragment import VERSION, BlockCache, StoredFragment
 
@@ -66,11 +68,21 @@ class IndexFolder:
             if not gone:
                 return loaded
 
-    def write(self, fragment: Fragment) -> WrittenFragment:
-        """Store a fragment that was built in memory. Raises StoreError."""
-        writer = self._writer(len(fragment))
-        writer.add_objects(fragment.objects)
-        return _fill(writer, fragment.rows())
+    def write(self, objects: Iterable[tuple[ObjectRef, Directory]]) -> WrittenFragment:
+        """Store a fragment over those objects. Raises StoreError."""
+        refs, rows = rows_over(objects)
+        writer = self._writer(len(rows))
+        writer.add_objects(refs)
+        return _fill(writer, [rows])
+
+    def tend(self, index: Index) -> None:
+        """Merge the index's fragments when they are many; it then uses the merged one. Raises StoreError."""
+        fragments = {fragment.name: fragment for fragment in index.fragments() if fragment.name}
+        names = to_merge({name: len(fragment) for name, fragment in fragments.items()})
+        if names:
+            with suppress(*LOST):  # then they stay as they are; verify tells
+                written = self.merge([fragments[name] for name in names])
+                index.replace(set(names), self.open(written.name))
 
     def merge(self, fragments: Sequence[FragmentLike], *, without: Container[str] = ()) -> WrittenFragment:
         """One fragment that says what those say, and that it replaces them. They are left where they are.

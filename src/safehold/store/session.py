@@ -16,7 +16,7 @@ from safehold.domain.items import Item
 from safehold.store.backends.contract import Backend
 from safehold.store.chunking import ZERO_ID, Chunker, chunk_id, is_zero
 from safehold.store.contents import GetPage, Part, decode_content
-from safehold.store.index import Index, build_fragment
+from safehold.store.index import FragmentLike, Index, build_fragment, ids_in
 from safehold.store.index_folder import IndexFolder
 from safehold.store.keys import VaultKeys
 from safehold.store.objects import Directory, FrameKind, SealedObject
@@ -34,6 +34,7 @@ from safehold.store.sealing import ObjectType, new_object_name
 from safehold.store.workshop import Workshop
 
 COMBINED_BYTES = 1 << 20  # a point that adds less is one single object
+NAMED_CHUNKS = 1 << 17  # so many stored, and a fragment names them: they need 20 MB until then
 
 _TYPE_OF = {FrameKind.DATA: ObjectType.PACK, FrameKind.PAGES: ObjectType.TREE}
 
@@ -41,7 +42,15 @@ _TYPE_OF = {FrameKind.DATA: ObjectType.PACK, FrameKind.PAGES: ObjectType.TREE}
 class Session:
     """Use as a `with` block; leaving it without `finish` leaves nothing behind."""
 
-    def __init__(self, backend: Backend, keys: VaultKeys, vault_id: bytes, index: Index) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        keys: VaultKeys,
+        vault_id: bytes,
+        index: Index,
+        *,
+        named_chunks: int = NAMED_CHUNKS,
+    ) -> None:
         self.stats = PointStats()
         self._backend = backend
         self._keys = keys
@@ -58,7 +67,9 @@ class Session:
         self._held_bytes = 0
         self._open: dict[FrameKind, OpenObject] = {}
         self._workshop = Workshop(backend)
-        self._may_be_known = False
+        self._named_chunks = named_chunks
+        self._folder = IndexFolder(backend, keys, vault_id)
+        self._unnamed: list[StoredObject] = []  # taken from the workshop, and no fragment can name them yet
 
     def __enter__(self) -> Self:
         self._workshop.__enter__()
@@ -68,8 +79,12 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._workshop.__exit__(kind, error, trace)
-        if not self._may_be_known:
-            self._clean_up()
+        self._clean_up()
+
+    @property
+    def remembered_chunks(self) -> int:
+        """Chunks that are new and that no fragment names yet."""
+        return len(self._new)
 
     def add_chunk(self, identity: bytes, data: bytes) -> None:
         """The vault has this chunk when the point is committed. `identity` is its chunk id."""
@@ -136,6 +151,32 @@ class Session:
         self._workshop.seal(target, frame)
         if target.is_full():
             self._workshop.upload(self._open.pop(frame.kind))
+            if self._workshop.stored_chunks >= self._named_chunks:
+                self._name_stored()
+
+    def _name_stored(self) -> None:
+        """A fragment names what was stored so far: what we must remember does not grow with the source.
+
+        # INVARIANT: only whole, stored objects are named; from then on they are never taken back by us.
+        """
+        named = self._unnamed = self._workshop.take_stored()
+        fragment = self._put_fragment([(stored.ref, stored.directory) for stored in named])
+        for stored in named:
+            self._new.difference_update(ids_in(stored.directory))
+        self._index.add(fragment)
+        self._folder.tend(self._index)
+
+    def _put_fragment(self, objects: list[tuple[ObjectRef, Directory]]) -> FragmentLike:
+        named, self._unnamed = self._unnamed, []
+        self.stats.stored_bytes += sum(stored.size_bytes for stored in named)
+        try:
+            written = self._folder.write(objects)
+        except StoreFull:
+            self._unnamed = named  # for certain it is not there, and a full store needs the room
+            raise
+        self.stats.stored_bytes += written.size_bytes
+        self._index.note_objects({stored.ref.name: stored.size_bytes for stored in named})
+        return self._folder.open(written.name, size_bytes=written.size_bytes)
 
     def _begin(self, kind: ObjectType, name: str) -> OpenObject:
         return OpenObject(self._keys, self._vault_id, kind, name)
@@ -154,35 +195,23 @@ class Session:
             # An earlier attempt died after its fragment, which says that this record holds no chunks.
             self._release_held()
         if self._held is None:
-            self._store_index(self._store_packs(), point)
+            self._store_index(point)
         for frame in self._held or ():
             self._workshop.seal(point, frame)
         record.stats = self.stats
-        self._may_be_known = True
         self._workshop.seal(point, Frame(FrameKind.RECORD, [encode_record(record)], []))
         return self._commit(point, record)
 
-    def _store_packs(self) -> list[StoredObject]:
+    def _store_index(self, point: OpenObject) -> None:
         for opened in self._open.values():
             self._workshop.upload(opened)
         self._open.clear()
-        return list(self._workshop.settle())
-
-    def _store_index(self, stored: list[StoredObject], point: OpenObject) -> None:
-        self.stats.stored_bytes += sum(item.size_bytes for item in stored)
-        objects = [(item.ref, item.directory) for item in stored]
+        self._workshop.settle()
+        self._unnamed = self._workshop.take_stored()
+        objects = [(stored.ref, stored.directory) for stored in self._unnamed]
         # The point itself will hold no chunks: saying so now spares every later reader a look into it.
         objects.append((ObjectRef(point.name, point.seal.header), Directory(1, [])))
-        fragment = build_fragment(objects)
-        self._may_be_known = True
-        try:
-            written = IndexFolder(self._backend, self._keys, self._vault_id).write(fragment)
-            self.stats.stored_bytes += written.size_bytes
-        except StoreFull:
-            self._may_be_known = False  # for certain it is not there, and a full store needs the room
-            raise
-        self._index.note_objects({item.ref.name: item.size_bytes for item in stored})
-        self._index.add(fragment)
+        self._index.add(self._put_fragment(objects))
 
     def _commit(self, point: OpenObject, record: PointRecord) -> PointRecord:
         try:
@@ -201,6 +230,6 @@ class Session:
         # INVARIANT: only what no index fragment has ever named is deleted here. From the moment our fragment
         # may be there, another writer may have found our chunks in it and refer to them.
         """
-        for name in self._workshop.stored_names():
+        for name in [*self._workshop.stored_names(), *(stored.ref.name for stored in self._unnamed)]:
             with suppress(StoreError):
                 self._backend.delete(name)

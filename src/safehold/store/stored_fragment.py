@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from array import array
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -18,7 +18,7 @@ from safehold.store.backends.contract import Backend
 from safehold.store.chunking import ID_BYTES
 from safehold.store.decoding import UNREADABLE
 from safehold.store.frames import RAW, open_frame
-from safehold.store.id_filter import Shape
+from safehold.store.id_filter import PAIR, PREFIX_BYTES, PRINT_AT, PRINT_END, Shape
 from safehold.store.keys import VaultKeys
 from safehold.store.object_table import TABLE_OBJECTS, ObjectTable
 from safehold.store.objects import SealedObject
@@ -97,7 +97,9 @@ class StoredFragment:
         self._offsets = array("Q", [*opened.offsets, opened.end])
         self._parts = [ObjectSeal(keys, vault_id, ref.header, ref.name) for ref in self.head.parts]
         self._cache = cache
-        self._shape = Shape(self.head.bucket_bits)
+        self._shape = shape = Shape(self.head.bucket_bits)
+        self._bucket_shift, self._partition_shift = shape.bucket_shift, shape.partition_shift
+        self._bucket_mask, self._prints = shape.buckets - 1, shape.fixed_bytes
         self._filters: dict[int, bytes] = {}
         self._first_table = 1 + self._shape.partitions
         tables = -(-self.head.object_count // TABLE_OBJECTS)
@@ -112,14 +114,23 @@ class StoredFragment:
     def block_count(self) -> int:
         return -(-self.head.entry_count // BLOCK_ROWS)
 
-    def find(self, chunk_id: bytes) -> Iterator[Place]:
+    def find(self, chunk_id: bytes) -> Sequence[Place]:
         """Every place of the chunk. Reads a block only where the filter says that the chunk may be."""
-        partition, bucket = self._shape.locate(chunk_id)
-        frame = self._filters.get(partition) or self._read_filter(partition)
-        for row in self._shape.rows(frame, bucket, chunk_id):
-            place = self._place(self.head.partition_starts[partition] + row, chunk_id)
-            if place is not None:
-                yield place
+        # Asked for every new chunk of every backup: hence in one piece, as few steps as can be.
+        bucket = int.from_bytes(chunk_id[:PREFIX_BYTES], "big") >> self._bucket_shift
+        partition = bucket >> self._partition_shift
+        frame = self._filters.get(partition)
+        if frame is None:
+            frame = self._read_filter(partition)
+        bucket &= self._bucket_mask
+        start, end = PAIR.unpack_from(frame, bucket << 2)
+        first = self._prints
+        if frame.find(chunk_id[PRINT_AT:PRINT_END], first + (start << 1), first + (end << 1)) < 0:
+            return ()
+        offset = self.head.partition_starts[partition]
+        rows = self._shape.rows(frame, bucket, chunk_id)
+        places = (self._place(offset + row, chunk_id) for row in rows)
+        return [place for place in places if place is not None]
 
     def covers(self, ref: ObjectRef) -> bool:
         return ref in self.objects.named(ref.name)

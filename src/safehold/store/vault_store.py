@@ -13,8 +13,6 @@ from safehold.domain.items import Item, PreviousTree
 from safehold.store.backends.contract import Backend
 from safehold.store.backup import Advance, Backup, Source
 from safehold.store.chunks import ChunkReader, FrameReader
-from safehold.store.condemned import read_notes
-from safehold.store.fragment_merging import to_merge
 from safehold.store.frames import seal_frame
 from safehold.store.index import Fragment, Index, build_fragment
 from safehold.store.index_folder import IndexFolder
@@ -81,24 +79,23 @@ class VaultStore:
         """Name -> why, as far as is known: a fragment is read piece by piece."""
         return dict(self.index().unreadable)
 
-    def _index_for_writing(self) -> Index:
+    def index_for_writing(self) -> Index:
         """The index, and which of the objects that it speaks of are there: listed once per opening."""
         index = self.index()
         if not index.knows_objects():
             # ORDER: listed after the fragments were read: what a fragment names was there before it.
             for kind in CHUNK_FOLDERS:
                 index.note_listing(self.backend.list(kind.folder))
-            for _, note in read_notes(self.backend, self.object):
-                index.note_condemned(note.object, note.frames)
         return index
 
     def _fragment_of_uncovered(self) -> Fragment:
         """Of combined points that no fragment tells of."""
-        opened = []
+        return build_fragment((_ref(point), point.directory) for point in self._open_uncovered())
+
+    def _open_uncovered(self) -> Iterator[SealedObject]:
         for name in self._uncovered_points():
             with suppress(Damaged, KeyMismatch, ObjectMissing):  # one damaged record costs one point
-                opened.append(self.object(name))
-        return build_fragment((_ref(point), point.directory) for point in opened)
+                yield self.object(name)
 
     def _uncovered_points(self) -> list[str]:
         index = self.index()
@@ -117,17 +114,9 @@ class VaultStore:
         """Spare those who come later: many combined points without a fragment get one together, and many
         fragments become one. Those stay there until they are collected."""
         if len(self._uncovered_points()) >= UNCOVERED_POINTS:
-            self.index_folder.write(self._fragment_of_uncovered())
-            self._forget_index()
-        fragments = {fragment.name: fragment for fragment in self.index().fragments() if fragment.name}
-        names = to_merge({name: len(fragment) for name, fragment in fragments.items()})
-        if names:
-            with suppress(Damaged, KeyMismatch, ObjectMissing):  # then they stay as they are; verify tells
-                self.index_folder.merge([fragments[name] for name in names])
-            self._forget_index()
-
-    def _forget_index(self) -> None:
-        self._index = self._complete = None
+            self.index_folder.write((_ref(point), point.directory) for point in self._open_uncovered())
+            self._index = self._complete = None  # to be read again
+        self.index_folder.tend(self.index())
 
     # -- points
 
@@ -179,7 +168,7 @@ class VaultStore:
             )
             name = f"{folder}{sequence:08}"
             with suppress(ObjectExists):
-                self.put_records(ObjectType.AMENDMENT, name, [encode_record(amendment)])
+                self._put_records(ObjectType.AMENDMENT, name, [encode_record(amendment)])
                 return amendment
 
     def amendments(self, point_id: str) -> list[Amendment]:
@@ -195,8 +184,7 @@ class VaultStore:
     def is_deleted(self, point_id: str) -> bool:
         return any(amendment.kind == "deletion" for amendment in self.amendments(point_id))
 
-    def put_records(self, kind: ObjectType, name: str, records: Sequence[bytes]) -> None:
-        """Store an object of frames of records, one each. Raises ObjectExists, StoreError."""
+    def _put_records(self, kind: ObjectType, name: str, records: Sequence[bytes]) -> None:
         seal = NewSeal(self.keys, self.vault_id, kind, name)
         frames = [seal_frame(seal, number, [record]) for number, record in enumerate(records)]
         notes = [
@@ -209,7 +197,7 @@ class VaultStore:
 
     def session(self) -> Session:
         """Begin a recovery point; use as a `with` block."""
-        return Session(self.backend, self.keys, self.vault_id, self._index_for_writing())
+        return Session(self.backend, self.keys, self.vault_id, self.index_for_writing())
 
     def take_in(self, session: Session, source: Source, previous: PreviousTree, *, advance: Advance) -> Item:
         """Read a capture into a session; returns the root item for the point record."""

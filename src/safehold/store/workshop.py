@@ -31,6 +31,7 @@ class Workshop:
         self._unsealed_bytes = 0
         self._uploads: deque[Future[StoredObject]] = deque()
         self._stored: list[StoredObject] = []
+        self.stored_chunks = 0  # in objects that were stored and not yet taken
 
     def __enter__(self) -> Self:
         return self
@@ -70,7 +71,14 @@ class Workshop:
         return self._stored
 
     def _settle(self) -> None:
-        self._stored.append(self._uploads.popleft().result())
+        stored = self._uploads.popleft().result()
+        self._stored.append(stored)
+        self.stored_chunks += sum(len(note.lengths) for note in stored.directory.frames)
+
+    def take_stored(self) -> list[StoredObject]:
+        """Objects that were stored, each told of once; from now on they are the caller's to take back."""
+        taken, self._stored, self.stored_chunks = self._stored, [], 0
+        return taken
 
     def stored_names(self) -> list[str]:
         """Objects that were stored, for whoever gives up and cleans behind; call after the `with` block."""

@@ -110,25 +110,32 @@ class LocalBackend:
             raise StoreUnavailable(f"cannot stat {name} in {self.root}: {error}") from error
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        yield from sorted(self._walk(prefix.rstrip("/")), key=lambda info: info.name)
+        folder = prefix.rstrip("/")
+        yield from self._walk(f"{folder}/" if folder else "")
 
     def _walk(self, folder: str) -> Iterator[ObjectInfo]:
+        """What is in that folder, "/" at its end, in name order. Only names are kept, of very many."""
         for entry in self._entries(folder):
-            name = f"{folder}/{entry.name}" if folder else entry.name
+            name = folder + entry
+            if entry.endswith("/"):
+                yield from self._walk(name)
+                continue
             try:
-                if entry.is_dir(follow_symlinks=False):
-                    yield from self._walk(name)
-                else:
-                    yield ObjectInfo(name, entry.stat(follow_symlinks=False).st_size)
+                size = os.stat(f"{self.root}/{name}", follow_symlinks=False).st_size
             except FileNotFoundError:
                 continue  # RACE: this one was deleted since; the others are still to be told
             except OSError as error:
                 raise StoreUnavailable(f"cannot list {folder} in {self.root}: {error}") from error
+            yield ObjectInfo(name, size)
 
-    def _entries(self, folder: str) -> Sequence[os.DirEntry[str]]:
+    def _entries(self, folder: str) -> Sequence[str]:
+        """Names in a folder, in order, with "/" after those of folders: so their objects are in order too."""
         try:
             with os.scandir(self.root / folder) as entries:
-                return tuple(entries)
+                return sorted(
+                    f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name
+                    for entry in entries
+                )
         except FileNotFoundError:
             # A folder appears with its first object; but a root that is gone must not look empty.
             if not self.root.is_dir():
