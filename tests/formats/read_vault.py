@@ -1,16 +1,20 @@
 """Reads a vault with nothing but docs/formats: no line of Safehold runs here.
 
-python read_vault.py VAULT ROOT_KEY_FILE                    lists points
-python read_vault.py VAULT ROOT_KEY_FILE POINT_ID FOLDER    extracts one into a new folder
+python read_vault.py VAULT KEY_FILE                    lists points
+python read_vault.py VAULT KEY_FILE POINT_ID FOLDER    extracts one into a new folder
+KEY_FILE is a root key file, or what read_kit.py makes of a recovery kit.
 """
 
 import os
 import struct
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 import zstandard
 from blake3 import blake3
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -35,8 +39,7 @@ def decode(encoded):
 class SealedObject:
     def __init__(self, vault, name):
         self.name = name
-        with open(os.path.join(vault.folder, name), "rb") as file:
-            self.data = file.read()
+        self.data = Path(vault.folder, name).read_bytes()
         magic, version, kind, epoch, salt = HEADER.unpack(self.data[: HEADER.size])
         assert (magic, version, kind) == (b"SAFEHOLD", 1, TYPES[name.split("/")[0]]), f"{name}: header"
         self.cipher = AESGCM(derive(vault.keys["epochs"][epoch], salt, b"safehold/1/%d" % kind))
@@ -62,18 +65,11 @@ class SealedObject:
 
 
 class Vault:
-    def __init__(self, folder, root_key_file):
+    def __init__(self, folder, key_file):
         self.folder = folder
-        with open(root_key_file) as file:
-            root_key = bytes.fromhex(file.read().strip())
-        newest = max(os.listdir(os.path.join(folder, "keys")), key=int)
-        with open(os.path.join(folder, "keys", newest), "rb") as file:
-            stored = unpack(file.read())
-        self.id, wrapped = stored["vault_id"], stored["wrapped"]
-        cipher = AESGCM(derive(root_key, None, b"safehold/wrap vault keys"))
-        self.keys = unpack(cipher.decrypt(wrapped[:12], wrapped[12:], b"safehold/vault-keys/" + self.id))
-        self.places = {}  # chunk id -> object, frame, offset, length
-        self.kept = (None, b"")
+        key, *secret = [bytes.fromhex(word) for word in Path(key_file).read_text().split()]
+        self.id, self.keys = (key, unpack(secret[0])) if secret else self.unwrap(key)
+        self.places, self.kept = {}, (None, b"")  # chunk id -> object, frame, offset, length; last frame
         for name in self.names("packs") + self.names("trees") + self.names("points"):
             for number, (kind, _, _, lengths, ids) in enumerate(SealedObject(self, name).frames):
                 offset = 0
@@ -81,11 +77,18 @@ class Vault:
                     self.places[ids[position * 32 : position * 32 + 32]] = name, number, offset, length
                     offset += length
 
+    def unwrap(self, root_key):
+        cipher = AESGCM(derive(root_key, None, b"safehold/wrap vault keys"))
+        for number in sorted(os.listdir(Path(self.folder, "keys")), key=int, reverse=True):
+            stored = unpack(Path(self.folder, "keys", number).read_bytes())
+            wrapped, context = stored["wrapped"], b"safehold/vault-keys/" + stored["vault_id"]
+            with suppress(InvalidTag):  # then somebody else wrapped these
+                return stored["vault_id"], unpack(cipher.decrypt(wrapped[:12], wrapped[12:], context))
+        sys.exit("this root key opens none of the vault's keys")
+
     def names(self, folder):
-        found = []
-        for here, _, files in os.walk(os.path.join(self.folder, folder)):
-            found += [os.path.relpath(os.path.join(here, name), self.folder) for name in files]
-        return sorted(found)
+        found = (path for path in Path(self.folder, folder).rglob("*") if path.is_file())
+        return sorted(str(path.relative_to(self.folder)) for path in found)
 
     def chunk(self, identity):
         name, number, offset, length = self.places[identity]
@@ -98,8 +101,8 @@ class Vault:
     def points(self):
         for name in self.names("points"):
             record = SealedObject(self, name).record()
-            changes = [SealedObject(self, n).record() for n in self.names(f"amendments/{record['point_id']}")]
-            yield record, changes
+            changes = self.names(f"amendments/{record['point_id']}")
+            yield record, [SealedObject(self, change).record() for change in changes]
 
     def items(self, page_id):
         level, entries = unpack(self.chunk(page_id)) if page_id else (0, [])
@@ -108,8 +111,7 @@ class Vault:
 
     def parts(self, content, size):
         if len(content) == 32:
-            yield content, size
-            return
+            content = b"\1" + content + size.to_bytes(8, "big")
         for identity, length in struct.iter_unpack(">32sQ", content[1:]):
             yield from [(identity, length)] if content[0] == 1 else self.parts(self.chunk(identity), length)
 
@@ -132,15 +134,14 @@ class Vault:
                 print(f"left out, kind {kind}: {os.fsdecode(path)}", file=sys.stderr)
 
 
-def main(folder, root_key_file, point_id=None, target=None):
-    vault = Vault(folder, root_key_file)
+def main(folder, key_file, point_id=None, target=None):
+    vault = Vault(folder, key_file)
     for record, changes in vault.points():
         if point_id is None:
-            kinds = ",".join(change["kind"] for change in changes)
-            print(record["point_id"], record["resource_arn"], record["taken_at"], kinds, sep="\t")
+            facts = record["point_id"], record["resource_arn"], record["taken_at"]
+            print(*facts, ",".join(change["kind"] for change in changes), sep="\t")
         elif record["point_id"] == point_id:
-            links = []
-            vault.extract(record["root"][4], os.fsencode(target), links)
+            vault.extract(record["root"][4], os.fsencode(target), links := [])
             for first, path in links:  # what they link to may come later in the tree
                 os.link(os.path.join(os.fsencode(target), first), path)
 

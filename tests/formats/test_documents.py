@@ -23,6 +23,7 @@ from safehold.store import (
     packing,
     places,
     points,
+    recovery_kit,
     sealing,
     session,
     stored_fragment,
@@ -94,6 +95,13 @@ SAID = {
         "`safehold/vault-keys/` + the vault id",
         *(f"| {name} |" for name in keys.VaultKeys.__struct_fields__),
         *(f"| {name} |" for name in keys.KeyObject.__dataclass_fields__),
+    ],
+    "recovery-kit.md": [
+        f"up to {recovery_kit.LINE_BYTES} bytes of the payload",
+        f"| version | {recovery_kit.VERSION} |",
+        f"{recovery_kit.SALT_BYTES} random bytes, {', '.join(map(str, recovery_kit.COST))} |",
+        *(f"| {name} |" for name in recovery_kit.Payload.__struct_fields__),
+        f"nonce ({recovery_kit.NONCE_BYTES}",
     ],
     "chunks-and-trees.md": [
         f"up to {chunking.SMALL_BYTES // MIB} MiB as one chunk",

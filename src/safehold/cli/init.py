@@ -92,7 +92,7 @@ def _show(answer: dict[str, str], as_json: bool) -> None:
     for name, value in answer.items():
         click.echo(f"{name:18} {value}")
     root_key = Path(answer["data"]) / "root.key"
-    click.echo(f"Keep {root_key} safe, and a copy elsewhere: without it no vault opens.")
+    click.echo(f"Keep {root_key} safe; after the first backup, `safehold keys export` makes a recovery kit.")
 
 
 def _warn(trouble: Exception, url: str) -> None:

@@ -12,7 +12,7 @@ from safehold.api.call import Principal
 from safehold.api.local import LocalClient
 from safehold.core.clock import Clock, SystemClock
 from safehold.core.config import DataFolder, Settings
-from safehold.core.errors import ConfigError
+from safehold.core.errors import ConfigError, RootKeyError
 from safehold.core.filesystems import check_is_local
 from safehold.core.secrets import RootKey, read_root_key
 from safehold.domain import arns
@@ -61,13 +61,22 @@ def opened(data: Path) -> Iterator[Installation]:
     catalog = Catalog(folder.catalog_url(settings))
     try:
         schema.upgrade(catalog)
-        installation.check_root_key(catalog, root_key)
+        _check_root_key(folder, catalog, root_key)
         _follow_move(catalog, folder.storage_url(settings))
         yield Installation(
             folder, settings, root_key, catalog, _account(catalog, settings), settings.region, SystemClock()
         )
     finally:
         catalog.close()
+
+
+def _check_root_key(folder: DataFolder, catalog: Catalog, root_key: RootKey) -> None:
+    try:
+        installation.check_root_key(catalog, root_key)
+    except RootKeyError as error:
+        if folder.next_root_key_file.exists():
+            error.hint = "A change of the root key was cut off: `safehold keys rotate-root` ends it."
+        raise
 
 
 def check_place(folder: DataFolder, settings: Settings) -> None:

@@ -57,6 +57,7 @@ class DataFolder:
         self.path = path
         self.settings_file = path / "safehold.toml"
         self.root_key_file = path / "root.key"
+        self.next_root_key_file = path / "root.key.next"  # there while a change of the root key is under way
         self.catalog_file = path / "catalog.db"
         self.jobs_file = path / "jobs.db"
         self.vaults = path / "vaults"

@@ -19,7 +19,8 @@
     │  ├─ NetworkFileSystem         the data folder is where file locks do not hold
     │  ├─ AlreadyInstalled          the catalog holds an installation already
     │  ├─ CatalogVersionError       the catalog's tables are not this program's
-    │  └─ RootKeyError              the root key is missing, unreadable or not the right one
+    │  ├─ RootKeyError              the root key is missing, unreadable or not the right one
+    │  └─ KitError                  a recovery kit that cannot be read, or not with that passphrase
     ├─ CatalogUnavailable        the catalog's database does not answer, or lost what we had begun
     ├─ SourceError               what is being backed up failed us
     │  ├─ SourceMissing             it is not there
@@ -175,6 +176,10 @@ class NetworkFileSystem(ConfigError):
 
 class RootKeyError(ConfigError):
     hint = "Put back the root key that this data folder was made with; without it no vault opens."
+
+
+class KitError(ConfigError):
+    hint = "Compare what it names with the printed page, and type it again."
 
 
 class CatalogUnavailable(SafeholdError):

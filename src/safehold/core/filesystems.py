@@ -71,7 +71,12 @@ def write_owner_only(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(descriptor)
     os.replace(fresh, path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """The names in that folder are as they are even after the power fails."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)
     finally:

@@ -29,6 +29,11 @@ class RootKey:
             raise RootKeyError(f"a root key has {KEY_BYTES} bytes, this one {len(key)}")
         self._key = key
 
+    @property
+    def fingerprint(self) -> str:
+        """Names the key to a person, and tells nothing of it."""
+        return self.derive("fingerprint")[:4].hex()
+
     def derive(self, purpose: str) -> bytes:
         """32 bytes for one purpose, always the same ones."""
         return HKDF(SHA256(), length=KEY_BYTES, salt=None, info=b"safehold/" + purpose.encode()).derive(

@@ -24,7 +24,7 @@ class VaultAccess:
 
     def for_writing(self, vault: Vault) -> VaultStore:
         """The vault's store; made first when it holds no point. Raises StoreUnavailable, KeyMismatch."""
-        backend = self._place(vault.site, vault.id, create=vault.point_count == 0)
+        backend = place_of(self.catalog, vault.site, vault.id, create=vault.point_count == 0)
         return VaultStore.for_writing(backend, self.provider, store_id(vault))
 
     def for_reading(self, vault: Vault) -> VaultStore:
@@ -33,15 +33,21 @@ class VaultAccess:
 
     def of_deleted(self, site: str, vault_id: str) -> VaultStore:
         """The store of a vault that may have no row any more; raises as `for_reading`."""
-        place = self._place(site, vault_id, create=False)
+        place = place_of(self.catalog, site, vault_id)
         return VaultStore.for_reading(place, self.provider, uuid.UUID(vault_id).bytes)
 
-    def _place(self, site: str, vault_id: str, *, create: bool) -> Backend:
-        with self.catalog.read() as tx:
-            url = sites.storage_url(tx, site)
-        if url is None:
-            raise StoreUnavailable(f"site {site} has no storage")
-        return open_place(url, vault_id, create=create)
+    def place(self, vault: Vault) -> Backend:
+        """Where its objects lie, not yet opened. Raises StoreUnavailable."""
+        return place_of(self.catalog, vault.site, vault.id)
+
+
+def place_of(catalog: Catalog, site: str, vault_id: str, *, create: bool = False) -> Backend:
+    """Where a vault's objects lie; see open_place. Raises StoreUnavailable, ConfigError."""
+    with catalog.read() as tx:
+        url = sites.storage_url(tx, site)
+    if url is None:
+        raise StoreUnavailable(f"site {site} has no storage")
+    return open_place(url, vault_id, create=create)
 
 
 def store_id(vault: Vault) -> bytes:

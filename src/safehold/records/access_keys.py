@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
+from safehold.core.errors import RootKeyError
 from safehold.core.secrets import RootKey, SecretBox
 from safehold.domain.access_keys import AccessKey
 from safehold.records.engine import Catalog
@@ -49,6 +50,26 @@ def find(tx: Tx, key_id: str, *, opened_by: SecretBox) -> AccessKey | None:
         status=row.status,
         expires_at=row.expires_at,
     )
+
+
+def reseal(tx: Tx, *, old: SecretBox, new: SecretBox) -> int:
+    """All secrets are sealed by `new`; how many were not before. RootKeyError when neither opens one."""
+    changed = 0
+    for row in tx.execute(select(t.c.id, t.c.sealed_secret).order_by(t.c.id).with_for_update()).all():
+        if not _opens(new, row.sealed_secret, row.id):
+            secret = old.open(row.sealed_secret, context=row.id)
+            sealed = new.seal(secret, context=row.id)
+            tx.execute(update(t).where(t.c.id == row.id).values(sealed_secret=sealed))
+            changed += 1
+    return changed
+
+
+def _opens(box: SecretBox, sealed: bytes, context: str) -> bool:
+    try:
+        box.open(sealed, context=context)
+    except RootKeyError:
+        return False
+    return True
 
 
 class KeyLookup:

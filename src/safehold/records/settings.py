@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from safehold.domain.resource_types import AWS_TYPES, MANAGEMENT_CHOICES
+from safehold.domain.vaults import Vault
 from safehold.records.dialect import insert_into
 from safehold.records.tables import setting as t
 from safehold.records.tx import Tx
@@ -15,6 +16,7 @@ from safehold.records.tx import Tx
 Value = str | int | bool | None
 
 OPT_IN = "opt-in/"  # and a resource type: a bool, `ResourceTypeOptInPreference` of the region settings
+KEY_EXPORT = "key-export/"  # and a vault's id: a bool
 MANAGEMENT = "management/"  # likewise, `ResourceTypeManagementPreference`
 
 
@@ -38,6 +40,20 @@ def management(tx: Tx, account_id: str, site: str) -> dict[str, bool]:
 def put_management(tx: Tx, account_id: str, site: str, wanted: Mapping[str, bool], *, now: datetime) -> None:
     """These types have these preferences; others keep theirs. Noted only: points here are always managed."""
     put(tx, account_id, site, {MANAGEMENT + name: value for name, value in wanted.items()}, now=now)
+
+
+def put_key_export(tx: Tx, vault: Vault, *, is_proved: bool, now: datetime) -> None:
+    """It is known whether an export of the vault's present keys was proved to open it."""
+    put(tx, vault.account_id, vault.site, {KEY_EXPORT + vault.id: is_proved}, now=now)
+
+
+def key_export_is_proved(tx: Tx, vault: Vault) -> bool:
+    """Was an export of the vault's present keys proved to open it? Locking a vault is refused until then.
+
+    A copy for those who hold no vault keys; the vault itself says it in an amendment (store/key_proof.py).
+    """
+    found = with_prefix(tx, vault.account_id, vault.site, KEY_EXPORT + vault.id)
+    return found.get("") is True
 
 
 def put(tx: Tx, account_id: str, site: str, values: Mapping[str, Value], *, now: datetime) -> None:

@@ -21,7 +21,7 @@ class KeyFile:
 
     def __init__(self, root_key: RootKey) -> None:
         self._cipher = AESGCM(root_key.derive("wrap vault keys"))
-        self._fingerprint = root_key.derive("fingerprint")[:4].hex()
+        self._fingerprint = root_key.fingerprint
 
     def wrap(self, secret: bytes, *, context: bytes) -> bytes:
         nonce = secrets.token_bytes(NONCE_BYTES)

@@ -30,12 +30,19 @@ def open_provider(keys_url: str, root_key: RootKey) -> KeyProvider:
     """
     scheme, _, rest = keys_url.partition(":")
     if scheme in ("", "file"):
-        return _key_file(rest, root_key)
+        path = key_file_of(keys_url)
+        return KeyFile(root_key if path is None else read_root_key(path))
     if scheme not in _PROVIDERS:
         known = ", ".join(f"{name}:" for name in ("file", *_PROVIDERS))
         raise ConfigError(f"keys_url {scheme}: is not known; it begins with one of {known}")
     rest, _, query = rest.partition("?")
     return _PROVIDERS[scheme](rest, dict(parse_qsl(query, keep_blank_values=True)))
+
+
+def key_file_of(keys_url: str) -> Path | None:
+    """The key file that the URL names; None for none, or for the installation's root key."""
+    scheme, _, rest = keys_url.partition(":")
+    return Path(unquote(rest.removeprefix("//"))) if scheme == "file" and rest else None
 
 
 def check_keys_url(keys_url: str) -> None:
@@ -47,12 +54,6 @@ def check_keys_url(keys_url: str) -> None:
 def is_root_key(keys_url: str) -> bool:
     """Does the installation's own root key wrap the keys?"""
     return keys_url in ("", "file:")
-
-
-def _key_file(rest: str, root_key: RootKey) -> KeyProvider:
-    if not rest:
-        return KeyFile(root_key)
-    return KeyFile(read_root_key(Path(unquote(rest.removeprefix("//")))))
 
 
 def _aws_kms(key_id: str, options: Mapping[str, str]) -> KeyProvider:
