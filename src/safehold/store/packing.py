@@ -113,6 +113,9 @@ class OpenObject:
     def store(self, backend: Backend) -> StoredObject:
         """Wait for the frames and put the object. Raises StoreError, ObjectExists."""
         frames = [sealing.result() for sealing in self._sealing]
+        # A future keeps what it called when it was done, here this object: together they would stay until the
+        # next look for cycles, with all their bytes.
+        self._sealing.clear()
         for note, frame in zip(self._notes, frames, strict=True):
             note.sealed_bytes = len(frame)
         parts = assemble(self.seal, frames, self._notes)
