@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from safehold.connectors.contract import Capture, Restore
+from safehold.connectors.contract import Capture, Content, Restore
 from safehold.domain.items import CONTENT_KINDS, Item, Listing, PreviousTree, join, walk_order
 
 SMALL_BYTES = 1 << 20
@@ -82,10 +82,17 @@ def _read(capture: Capture, directory: bytes, item: Item) -> tuple[bytes, Item] 
         return None
     content, as_read = opened
     try:
-        return b"".join(bytes(block) for block in content.blocks()), as_read
+        return b"".join(map(bytes, blocks_of(content))), as_read
     finally:
         content.close()
         content.close()
+
+
+def blocks_of(content: Content, size: int = 4 << 20) -> Iterator[memoryview]:
+    """The content as it comes, at most so many bytes at once; each is overwritten by the next one."""
+    buffer = memoryview(bytearray(size))
+    while got := content.read_into(buffer):
+        yield buffer[:got]
 
 
 def put_back(point: MemoryPoint, restore: Restore, paths: Sequence[bytes] = ()) -> str:

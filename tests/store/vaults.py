@@ -12,6 +12,7 @@ from safehold.core.secrets import RootKey
 from safehold.domain.items import Facts, Item, ItemKind, Listing, PreviousTree, join
 from safehold.store.backends.contract import Backend, ObjectInfo
 from safehold.store.backends.memory import MemoryBackend
+from safehold.store.chunking import InMemory
 from safehold.store.key_providers.key_file import KeyFile
 from safehold.store.points import PointRecord
 from safehold.store.vault_store import VaultStore
@@ -45,13 +46,14 @@ def flat(tree: Tree, path: bytes = b"") -> Flat:
 
 
 class Blocks:
+    """Content that comes in small pieces."""
+
     def __init__(self, data: bytes, block_bytes: int) -> None:
-        self._data = data
+        self._content = InMemory(data)
         self._block_bytes = block_bytes
 
-    def blocks(self) -> Iterator[bytes | memoryview]:
-        for start in range(0, len(self._data), self._block_bytes):
-            yield memoryview(self._data)[start : start + self._block_bytes]
+    def read_into(self, buffer: memoryview) -> int:
+        return self._content.read_into(buffer[: self._block_bytes])
 
     def close(self) -> None:
         pass

@@ -10,7 +10,7 @@ from typing import NoReturn
 from safehold.cli.installation import Installation
 from safehold.cli.lifetime import end_with_parent
 from safehold.connectors.registry import connector_of
-from safehold.core import log
+from safehold.core import log, memory
 from safehold.jobs.engine import EngineSettings
 from safehold.jobs.runners import all_runners
 from safehold.jobs.upkeep import all_upkeep
@@ -30,6 +30,7 @@ def work(
     ready  called once, when jobs are taken from now on
     """
     log.configure()
+    memory.keep_freed_memory()
     worker = worker_of(installation)
     if is_child:
         end_with_parent(worker.stopping.set)

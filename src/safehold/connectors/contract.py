@@ -47,10 +47,10 @@ class FoundResource:
 
 
 class Content(Protocol):
-    """The bytes of one item, read once from start to end, in blocks."""
+    """The bytes of one item, read once from start to end."""
 
-    def blocks(self) -> Iterator[bytes | memoryview]:
-        """Consecutive blocks of any size; a block may be overwritten after the next one is asked for.
+    def read_into(self, buffer: memoryview) -> int:
+        """Put the next bytes at the buffer's beginning, at least one; returns how many, 0 at the end.
 
         Raises SourceError. What changed while being read is told through `skip` of the capture.
         """

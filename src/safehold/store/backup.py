@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from safehold.domain.items import CONTENT_KINDS, Item, ItemKind, Listing, PreviousTree, walk_order
-from safehold.store.chunking import SMALL_BYTES
+from safehold.store.chunking import SMALL_BYTES, InMemory, Readable
 from safehold.store.contents import GetPage, encode_content
 from safehold.store.reading import ItemReader, ReadItem, Take
 from safehold.store.session import Session
@@ -27,9 +27,7 @@ Known = Mapping[bytes, Item]  # what the previous point held in a directory, by 
 Advance = Callable[[int, int], None]  # (items, bytes) further; may raise to stop the job
 
 
-class Bytes(Protocol):
-    def blocks(self) -> Iterator[bytes | memoryview]: ...
-
+class Bytes(Readable, Protocol):
     def close(self) -> None: ...
 
 
@@ -70,6 +68,19 @@ class _Load(NamedTuple):
     segments: list[_Segment]
     take: Take
     size: int
+
+
+class _Watched:
+    """Content, with how far its reading is told."""
+
+    def __init__(self, content: Readable, advance: Advance) -> None:
+        self._content = content
+        self._advance = advance
+
+    def read_into(self, buffer: memoryview) -> int:
+        got = self._content.read_into(buffer)
+        self._advance(0, got)
+        return got
 
 
 class TreeWriter:
@@ -230,7 +241,7 @@ class Backup:
         stats = self._session.stats
         stats.read_items += 1
         if len(read.data) > SMALL_BYTES:  # grown since it was listed
-            parts = self._session.add_stream([read.data])
+            parts = self._session.add_stream(InMemory(read.data), len(read.data))
             content = encode_content(parts, self._session.put_page)
             return self._settle(known, item, content, len(read.data))
         stats.read_bytes += len(read.data)
@@ -244,17 +255,12 @@ class Backup:
             return None
         content, as_read = opened
         try:
-            parts = self._session.add_stream(self._watched(content.blocks()))
+            parts = self._session.add_stream(_Watched(content, self._advance), as_read.size_bytes)
         finally:
             content.close()
         self._session.stats.read_items += 1
         size = sum(part.length for part in parts)
         return self._settle(known, as_read, encode_content(parts, self._session.put_page), size)
-
-    def _watched(self, blocks: Iterator[bytes | memoryview]) -> Iterator[bytes | memoryview]:
-        for block in blocks:
-            yield block
-            self._advance(0, len(block))
 
     def _settle(self, known: Known, item: Item, content: bytes, size: int) -> Item:
         settled = Item(item.name, item.kind, size, item.facts, content)

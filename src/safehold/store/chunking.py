@@ -7,7 +7,8 @@ Source: FastCDC, Xia et al., USENIX ATC 2016; sizes chosen between restic's and 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterator
+from typing import Protocol
 
 from blake3 import blake3
 from pyfastcdc import FastCDC
@@ -16,8 +17,7 @@ SMALL_BYTES = 1 << 20  # items up to here are one chunk
 MIN_BYTES = 256 << 10
 AVERAGE_BYTES = 1 << 20
 MAX_BYTES = 4 << 20
-BLOCK_BYTES = MAX_BYTES
-BUFFER_BYTES = 2 * MAX_BYTES + BLOCK_BYTES
+BUFFER_BYTES = 4 * MAX_BYTES
 ID_BYTES = 32
 ZERO_ID = bytes(ID_BYTES)  # the chunk of nothing but zeros: never stored, restored as a hole
 _ZEROS = bytes(MAX_BYTES)
@@ -27,9 +27,15 @@ def chunk_id(key: bytes, data: bytes | memoryview) -> bytes:
     return blake3(data, key=key).digest()
 
 
-def is_zero(data: bytes) -> bool:
+def is_zero(data: bytes | memoryview) -> bool:
     """Nothing but zeros; `data` is at most MAX_BYTES long."""
-    return _ZEROS.startswith(data)
+    return _ZEROS.startswith(data)  # views compare byte by byte with ==
+
+
+class Readable(Protocol):
+    """The bytes of one item, read once from start to end."""
+
+    def read_into(self, buffer: memoryview) -> int: ...
 
 
 class Chunker:
@@ -39,34 +45,60 @@ class Chunker:
         self._cdc = FastCDC(
             avg_size=AVERAGE_BYTES, min_size=MIN_BYTES, max_size=MAX_BYTES, normalized_chunking=1, seed=seed
         )
+        self._zero_cut = next(self._cdc.cut_buf(_ZEROS)).length  # how much of a long run of zeros is cut off
 
-    def cut(self, blocks: Iterable[bytes | memoryview]) -> Iterator[bytes]:
-        """The same bytes, cut into chunks; where cuts fall does not depend on the blocks."""
-        buffer = bytearray(BUFFER_BYTES)
-        view = memoryview(buffer)
-        filled = 0
-        for block in blocks:
-            for start in range(0, len(block), BLOCK_BYTES):
-                part = block[start : start + BLOCK_BYTES]
-                view[filled : filled + len(part)] = part
-                filled += len(part)
-                if filled >= 2 * MAX_BYTES:
-                    used = yield from self._cut_all_but_the_last(view[:filled])
-                    view[: filled - used] = bytes(view[used:filled])
-                    filled -= used
-        for start, end in self._cuts(view[:filled]):
-            yield bytes(view[start:end])
+    def cut(self, content: Readable, *, expected_bytes: int = BUFFER_BYTES) -> Iterator[memoryview]:
+        """The same bytes, cut into chunks; where cuts fall does not depend on how they are read.
 
-    def _cut_all_but_the_last(self, view: memoryview) -> Generator[bytes, None, int]:
-        """With less than the longest chunk left, more bytes might move the cut. Returns what is cut."""
-        used = 0
-        for start, end in self._cuts(view):
-            if len(view) - start < MAX_BYTES:
-                break
-            used = end
-            yield bytes(view[start:end])
-        return used
+        Chunks are views of buffers that are never written to again: whoever keeps a chunk keeps all of its
+        buffer, at most BUFFER_BYTES. `expected_bytes` spares short content a long buffer.
+        """
+        rest = memoryview(b"")
+        size = min(expected_bytes + 1, BUFFER_BYTES)  # one more than there is: the end then shows at once
+        while True:
+            buffer = memoryview(bytearray(size))
+            size = BUFFER_BYTES
+            buffer[: len(rest)] = rest
+            filled, is_end = _fill(content, buffer, len(rest))
+            used = 0
+            for start, end in self._cuts(buffer[:filled]):
+                # With less than the longest chunk left, more bytes might move the cut.
+                if filled - start < MAX_BYTES and not is_end:
+                    break
+                used = end
+                yield buffer[start:end]
+            if is_end:
+                return
+            rest = buffer[used:filled]
 
     def _cuts(self, buffer: memoryview) -> Iterator[tuple[int, int]]:
-        for chunk in self._cdc.cut_buf(buffer):
-            yield chunk.offset, chunk.offset + chunk.length
+        start = 0
+        # Where the longest chunk would be all zeros, the cut is known: free space of a disk image, mostly.
+        while len(buffer) - start >= MAX_BYTES and is_zero(buffer[start : start + MAX_BYTES]):
+            yield start, start + self._zero_cut
+            start += self._zero_cut
+        for chunk in self._cdc.cut_buf(buffer[start:]):
+            yield start + chunk.offset, start + chunk.offset + chunk.length
+
+
+def _fill(content: Readable, buffer: memoryview, filled: int) -> tuple[int, bool]:
+    """Read until the buffer is full or the content ends: (how full it is, did the content end)."""
+    while filled < len(buffer):
+        got = content.read_into(buffer[filled:])
+        if not got:
+            return filled, True
+        filled += got
+    return filled, False
+
+
+class InMemory:
+    """Bytes as a `Readable`."""
+
+    def __init__(self, data: bytes | memoryview) -> None:
+        self._rest = memoryview(data)
+
+    def read_into(self, buffer: memoryview) -> int:
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size

@@ -60,7 +60,7 @@ def decode_frame(encoded: bytes | bytearray) -> bytes:
         raise Damaged(f"a frame does not decompress: {error}") from error
 
 
-def seal_frame(seal: NewSeal, number: int, parts: Sequence[bytes]) -> bytes | bytearray:
+def seal_frame(seal: NewSeal, number: int, parts: Sequence[bytes | memoryview]) -> bytes | bytearray:
     """Encode and seal the parts as one frame, proved to open to the same bytes. Raises StoreError if not."""
     if _contexts.bench is None:
         return seal_plainly(seal, number, parts)
@@ -74,10 +74,11 @@ def open_frame(seal: ObjectSeal, number: int, sealed: bytes | bytearray | memory
     return open_on(_contexts.bench, seal, number, bytes(sealed))
 
 
-def seal_on(bench: Bench, seal: NewSeal, number: int, parts: Sequence[bytes]) -> bytes:
+def seal_on(bench: Bench, seal: NewSeal, number: int, parts: Sequence[bytes | memoryview]) -> bytes:
     """As `seal_frame`, in one call outside Python's lock."""
+    plain = parts[0] if len(parts) == 1 else b"".join(parts)
     try:
-        return bench.seal(seal.of_new_frame(number), parts)
+        return bench.seal(seal.of_new_frame(number), plain)
     except Unsound as error:
         raise StoreError(f"{seal.name}: frame {number} {error}; nothing was stored") from error
 
@@ -90,7 +91,7 @@ def open_on(bench: Bench, seal: ObjectSeal, number: int, sealed: bytes) -> bytes
         raise Damaged(f"{seal.name}: frame {number} {error}") from error
 
 
-def seal_plainly(seal: NewSeal, number: int, parts: Sequence[bytes]) -> bytearray:
+def seal_plainly(seal: NewSeal, number: int, parts: Sequence[bytes | memoryview]) -> bytearray:
     """As `seal_frame`, step by step."""
     plain = b"".join(parts)
     sealed = seal.seal(number, encode_frame(plain))

@@ -83,7 +83,7 @@ struct room {
 
 struct bench {
     void *cctx, *dctx, *cipher;
-    struct room plain, encoded, sealed, opened, decoded;
+    struct room encoded, sealed, opened, decoded;
 };
 
 static unsigned char *need(struct room *room, size_t size) {
@@ -99,8 +99,7 @@ void safehold_bench_free(struct bench *b) {
     if (b->cctx) zstd.free_cctx(b->cctx);
     if (b->dctx) zstd.free_dctx(b->dctx);
     if (b->cipher) evp.free_ctx(b->cipher);
-    free(b->plain.bytes), free(b->encoded.bytes), free(b->sealed.bytes);
-    free(b->opened.bytes), free(b->decoded.bytes);
+    free(b->encoded.bytes), free(b->sealed.bytes), free(b->opened.bytes), free(b->decoded.bytes);
     free(b);
 }
 
@@ -196,27 +195,18 @@ int64_t safehold_open(struct bench *b, const struct seal *s, const unsigned char
 }
 
 /*
- * Encode and seal the parts as one frame, then open it again and compare it with them.
+ * Encode and seal plain bytes as one frame, then open it again and compare it with them.
  * Returns the sealed frame's length and where it is, in this bench until it is used again; or a result above.
  */
-int64_t safehold_seal(struct bench *b, const struct seal *s, const unsigned char *const *parts,
-                      const int64_t *sizes, int64_t count, double worth, uint64_t most,
-                      const unsigned char **sealed) {
-    size_t size = 0;
-    for (int64_t n = 0; n < count; n++) size += (size_t)sizes[n];
-    if (size > most) return TOO_LARGE;
-    const unsigned char *plain = count == 1 ? parts[0] : need(&b->plain, size + 1);
-    if (!plain) return NO_MEMORY;
-    if (count != 1) {
-        unsigned char *end = b->plain.bytes;
-        for (int64_t n = 0; n < count; n++) end = mempcpy(end, parts[n], (size_t)sizes[n]);
-    }
-    size_t encoded = encode(b, plain, size, worth);
+int64_t safehold_seal(struct bench *b, const struct seal *s, const unsigned char *plain, int64_t size,
+                      double worth, uint64_t most, const unsigned char **sealed) {
+    if ((uint64_t)size > most) return TOO_LARGE;
+    size_t encoded = encode(b, plain, (size_t)size, worth);
     unsigned char *to = encoded ? need(&b->sealed, encoded + TAG_BYTES) : NULL;
     if (!to || !encrypt(b->cipher, s, b->encoded.bytes, encoded, to)) return NO_MEMORY;
     const unsigned char *again;
     int64_t got = safehold_open(b, s, to, (int64_t)encoded + TAG_BYTES, most, &again);
-    if (got != (int64_t)size || memcmp(again, plain, size)) return DIFFERS;
+    if (got != size || memcmp(again, plain, (size_t)size)) return DIFFERS;
     *sealed = to;
     return (int64_t)encoded + TAG_BYTES;
 }

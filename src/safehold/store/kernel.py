@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import weakref
-from collections.abc import Sequence
-from ctypes import POINTER, Structure, byref, c_char_p, c_double, c_int, c_int64, c_uint64, c_void_p
+from ctypes import POINTER, Structure, byref, c_char, c_char_p, c_double, c_int, c_int64, c_uint64, c_void_p
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -67,21 +66,16 @@ class Bench:
         self._max_bytes = max_bytes
         weakref.finalize(self, library.safehold_bench_free, self._pointer)
 
-    def seal(self, seal: FrameSeal, parts: Sequence[bytes]) -> bytes:
-        """The parts as one sealed frame, opened again and compared. Raises Unsound, MemoryError."""
-        count = len(parts)
-        pointers = (c_char_p * count)(*parts)
-        sizes = (c_int64 * count)(*map(len, parts))
+    def seal(self, seal: FrameSeal, plain: bytes | memoryview) -> bytes:
+        """The plain bytes (a view must be writable) as one sealed frame, opened again and compared.
+
+        Raises Unsound, MemoryError.
+        """
         found = c_void_p()
+        where = byref(c_char.from_buffer(plain)) if isinstance(plain, memoryview) else plain
         length = self._seal(
-            self._pointer,
-            byref(_of(seal)),
-            pointers,
-            sizes,
-            count,
-            self._worth,
-            self._max_bytes,
-            byref(found),
+            *(self._pointer, byref(_of(seal)), where, len(plain)),
+            *(self._worth, self._max_bytes, byref(found)),
         )
         return _result(length, found)
 
@@ -123,8 +117,7 @@ def load(path: Path = LIBRARY, *, zstd: str = ZSTD, openssl: str = OPENSSL) -> c
     library.safehold_seal.argtypes = [
         c_void_p,
         POINTER(_Seal),
-        POINTER(c_char_p),
-        POINTER(c_int64),
+        c_void_p,
         c_int64,
         c_double,
         c_uint64,

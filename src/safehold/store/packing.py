@@ -24,7 +24,7 @@ class Frame(NamedTuple):
     """Chunks that shall share a frame, still plain."""
 
     kind: FrameKind
-    parts: list[bytes]
+    parts: list[bytes] | list[bytes | memoryview]  # views only of chunks that have their frame for themselves
     ids: list[bytes]
 
     @property
@@ -53,11 +53,11 @@ class FrameFiller:
         self._ids: list[bytes] = []
         self._size = 0
 
-    def add(self, chunk_id: bytes, data: bytes) -> Frame | None:
+    def add(self, chunk_id: bytes, data: bytes | memoryview) -> Frame | None:
         """A frame that is now full, if any."""
         if len(data) >= ALONE_BYTES:
             return Frame(self._kind, [data], [chunk_id])
-        self._parts.append(data)
+        self._parts.append(bytes(data))  # a view would keep all that it is a view of until the frame is full
         self._ids.append(chunk_id)
         self._size += len(data)
         return self.take() if self._size >= self._limit or len(self._ids) >= FRAME_CHUNKS else None

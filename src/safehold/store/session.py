@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -14,7 +13,7 @@ from typing import Self
 from safehold.core.errors import Damaged, ObjectExists, ObjectMissing, StoreError, StoreFull
 from safehold.domain.items import Item
 from safehold.store.backends.contract import Backend
-from safehold.store.chunking import ZERO_ID, Chunker, chunk_id, is_zero
+from safehold.store.chunking import ZERO_ID, Chunker, Readable, chunk_id, is_zero
 from safehold.store.contents import GetPage, Part, decode_content
 from safehold.store.index import FragmentLike, Index, build_fragment, ids_in
 from safehold.store.index_folder import IndexFolder
@@ -86,19 +85,19 @@ class Session:
         """Chunks that are new and that no fragment names yet."""
         return len(self._new)
 
-    def add_chunk(self, identity: bytes, data: bytes) -> None:
+    def add_chunk(self, identity: bytes, data: bytes | memoryview) -> None:
         """The vault has this chunk when the point is committed. `identity` is its chunk id."""
         self._add(FrameKind.DATA, identity, data)
 
-    def add_stream(self, blocks: Iterable[bytes | memoryview]) -> list[Part]:
+    def add_stream(self, content: Readable, expected_bytes: int) -> list[Part]:
         """Cut a long item into chunks and take them in; returns them in order."""
         parts = []
-        for data in self._chunker.cut(blocks):
+        for data in self._chunker.cut(content, expected_bytes=expected_bytes):
             parts.append(self._add_cut(data))
             self.stats.read_bytes += len(data)
         return parts
 
-    def _add_cut(self, data: bytes) -> Part:
+    def _add_cut(self, data: memoryview) -> Part:
         if is_zero(data):
             return Part(ZERO_ID, len(data))
         identity = chunk_id(self._keys.chunk_id_key, data)
@@ -119,7 +118,7 @@ class Session:
         self._add(FrameKind.PAGES, identity, page)
         return identity
 
-    def _add(self, kind: FrameKind, identity: bytes, data: bytes) -> None:
+    def _add(self, kind: FrameKind, identity: bytes, data: bytes | memoryview) -> None:
         if identity in self._new or identity in self._index:
             return
         self._new.add(identity)

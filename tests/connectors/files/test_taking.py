@@ -19,14 +19,14 @@ import pytest
 from safehold.connectors.contract import Capture
 from safehold.connectors.files import kernel, mounts
 from safehold.connectors.files.connector import FilesConnector
-from safehold.connectors.files.reading import BLOCK_BYTES
+from safehold.connectors.files.reading import READ_BYTES
 from safehold.connectors.files.walk import look_at_plainly
 from safehold.core.errors import ConfigError, SourceDenied, SourceMissing
 from safehold.domain.items import Facts, Item, ItemKind, Listing
 from tests.connectors.contract import backup, capture
 from tests.connectors.files.conftest import FilesBench
 from tests.connectors.files.trees import everything
-from tests.connectors.memory_point import MemoryPoint
+from tests.connectors.memory_point import MemoryPoint, blocks_of
 
 
 def only(point: MemoryPoint) -> list[bytes]:
@@ -330,12 +330,12 @@ def test_a_large_file_that_changes_while_it_is_read_is_told_and_ends_where_it_en
     empty_bench: FilesBench,
 ) -> None:
     file = empty_bench.folder / "log"
-    size = BLOCK_BYTES + 1000
+    size = READ_BYTES + 1000
     file.write_bytes(b"x" * size)
     with capture(empty_bench) as taken:
         opened = taken.open(b"", file_of(next(iter(taken.listings())), b"log"))
         assert opened is not None
-        blocks = opened[0].blocks()
+        blocks = blocks_of(opened[0])
         length = len(next(blocks))
         with open(file, "ab") as log:
             log.write(b"more")
@@ -347,13 +347,13 @@ def test_a_large_file_that_changes_while_it_is_read_is_told_and_ends_where_it_en
 
 def test_a_large_file_that_is_cut_short_while_read_is_told(empty_bench: FilesBench) -> None:
     file = empty_bench.folder / "log"
-    file.write_bytes(b"x" * (2 * BLOCK_BYTES))
+    file.write_bytes(b"x" * (2 * READ_BYTES))
     with capture(empty_bench) as taken:
         opened = taken.open(b"", file_of(next(iter(taken.listings())), b"log"))
         assert opened is not None
-        blocks = opened[0].blocks()
+        blocks = blocks_of(opened[0])
         next(blocks)
-        os.truncate(file, BLOCK_BYTES)
+        os.truncate(file, READ_BYTES)
         assert list(blocks) == []
         opened[0].close()
     assert "changed while" in dict(empty_bench.skipped)[b"log"]
@@ -377,9 +377,9 @@ def test_holes_are_not_read(empty_bench: FilesBench, monkeypatch: pytest.MonkeyP
     with capture(empty_bench) as taken:
         opened = taken.open(b"", file_of(next(iter(taken.listings())), b"disk"))
         assert opened is not None
-        for block in opened[0].blocks():
+        for block in blocks_of(opened[0]):
             total += len(block)
-            others += bytes(block).strip(b"\0") if len(block) < BLOCK_BYTES else b""
+            others += bytes(block).strip(b"\0") if len(block) < READ_BYTES else b""
         opened[0].close()
     assert total == 1 << 30
     assert others == b"island"
@@ -514,15 +514,15 @@ def test_a_capture_lets_go_of_every_descriptor(bench: FilesBench) -> None:
 def test_memory_for_a_large_file_does_not_grow_with_it(empty_bench: FilesBench) -> None:
     with open(empty_bench.folder / "large", "wb") as file:
         for _ in range(16):
-            file.write(b"x" * BLOCK_BYTES)
+            file.write(b"x" * READ_BYTES)
     with capture(empty_bench) as taken:
         opened = taken.open(b"", file_of(next(iter(taken.listings())), b"large"))
         assert opened is not None
         tracemalloc.start()
         try:
-            for _ in opened[0].blocks():
+            for _ in blocks_of(opened[0]):
                 pass
-            assert tracemalloc.get_traced_memory()[1] < 2 * BLOCK_BYTES
+            assert tracemalloc.get_traced_memory()[1] < 2 * READ_BYTES
         finally:
             tracemalloc.stop()
             opened[0].close()

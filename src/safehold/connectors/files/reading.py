@@ -15,12 +15,12 @@ from safehold.connectors.files.kernel import TAKEN, Kernel
 from safehold.connectors.files.trouble import why_not_taken
 from safehold.domain.items import Item, join
 
-BLOCK_BYTES = 4 << 20
+READ_BYTES = 4 << 20  # at most so many at once: whoever is told of the progress may end it between two
 _BUFFER_BYTES = 4 << 20  # of each reading thread; what one batch of small files has room in
 _FOLDERS = HELD // 2  # of one run: there is room for those above them, too
 _TRIES = 3  # a file that changed while it was read is read again; after that what was had is kept
 _WHOLE_BYTES = 64 << 20  # a file announced as small may have grown; beyond this it is cut, and told
-_ZEROS = memoryview(bytes(BLOCK_BYTES))
+_ZEROS = memoryview(bytes(READ_BYTES))
 # Not blocking: what was a file a moment ago may be a fifo now, and opening one waits for its other end.
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _CHANGED = "changed while it was read; what is in this backup may be a mixture of old and new"
@@ -156,35 +156,46 @@ class FileContent:
         self._opened = opened
         self._path = path
         self._skip = skip
+        self._position = 0
+        self._is_over = False
+        self._left = self._runs(opened.size)
+        self._run = (False, 0)
 
-    def blocks(self) -> Iterator[bytes | memoryview]:
-        size = self._opened.size
-        buffer = memoryview(bytearray(min(BLOCK_BYTES, max(size, 1))))
-        position = 0
+    def read_into(self, buffer: memoryview) -> int:
+        """See Content.read_into."""
+        if self._is_over:
+            return 0
         try:
-            for is_hole, end in self._runs(size):
-                while position < end:
-                    block = _ZEROS[: end - position] if is_hole else self._read(buffer, position, end)
-                    if not block:
-                        break
-                    yield block
-                    position += len(block)
-            moved = position < size or not _is_unmoved(self._opened, Seen.of(os.fstat(self._descriptor)))
+            got = self._next_bytes(buffer[:READ_BYTES])
+            if got:
+                self._position += got
+                return got
+            moved = not _is_unmoved(self._opened, Seen.of(os.fstat(self._descriptor)))
+            if moved or self._position < self._opened.size:
+                self._skip(self._path, _CHANGED)
         except OSError as error:
-            why = f"could be read up to byte {position} only: {os.strerror(error.errno or 0)}"
+            why = f"could be read up to byte {self._position} only: {os.strerror(error.errno or 0)}"
             self._skip(self._path, f"{why}; what follows is not in this backup")
-            return
-        if moved:
-            self._skip(self._path, _CHANGED)
+        self._is_over = True
+        return 0
 
     def close(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _read(self, buffer: memoryview, position: int, end: int) -> memoryview:
-        wanted = buffer[: end - position]
-        return wanted[: os.preadv(self._descriptor, [wanted], position)]
+    def _next_bytes(self, buffer: memoryview) -> int:
+        while self._position >= self._run[1]:
+            run = next(self._left, None)
+            if run is None:
+                return 0
+            self._run = run
+        is_hole, end = self._run
+        wanted = buffer[: end - self._position]
+        if not is_hole:
+            return os.preadv(self._descriptor, [wanted], self._position)
+        wanted[:] = _ZEROS[: len(wanted)]
+        return len(wanted)
 
     def _runs(self, size: int) -> Iterator[tuple[bool, int]]:
         """Runs of data and of holes: (is it a hole, where it ends)."""
