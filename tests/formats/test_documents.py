@@ -10,7 +10,9 @@ import pytest
 from safehold.connectors.files import facts as files_facts
 from safehold.domain.items import Item, ItemKind
 from safehold.store import (
+    checks,
     chunking,
+    condemned,
     contents,
     fragment_merging,
     frames,
@@ -24,10 +26,13 @@ from safehold.store import (
     places,
     points,
     recovery_kit,
+    scrub,
     sealing,
     session,
     stored_fragment,
     trees,
+    verdicts,
+    verify,
 )
 from safehold.store.key_providers import aws_kms, key_file
 from safehold.store.key_providers.aws_kms import AwsKms
@@ -126,6 +131,18 @@ SAID = {
         *(f"`{name}`" for name in points.PointStats.__struct_fields__),
         *(f"| {name} |" for name in points.Amendment.__struct_fields__),
     ],
+    "scrub.md": [
+        *(f"| `{kind.folder}<"[3:] for kind in sealing.ObjectType if kind.value >= 16),
+        *(f"| `{verdict}` |" for verdict in verdicts.Verdict),
+        f"When {verify.SILENT_IN_A_ROW} objects",
+        f"| version | {checks.CHECKS_VERSION} |",
+        f"up to {checks.FRAME_ENTRIES} arrays `[{', '.join(checks.Checked.__struct_fields__)}]`",
+        f"there are {checks.MANY} of these",
+        f"every {scrub.SAVE_BYTES >> 30} GiB or {scrub.SAVE_OBJECTS} objects",
+        f"more than {scrub.ALARM_DAYS} days ago",
+        f"| version | {condemned.NOTE_VERSION} |",
+        *(f"| {name} |" for name in condemned.CondemnedNote.__struct_fields__),
+    ],
     "index.md": [
         f"`{places.PLACE.format}`",
         f"a place ({places.PLACE.size} bytes)",
@@ -176,6 +193,8 @@ def test_the_facts_of_files_are_all_described() -> None:
         points.Amendment,
         index.FragmentHead,
         stored_fragment.Head,
+        checks.Checked,
+        condemned.CondemnedNote,
         Item,
     ],
 )

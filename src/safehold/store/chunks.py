@@ -82,13 +82,17 @@ class ChunkReader:
     def read(self, identity: bytes) -> bytes:
         """The chunk's bytes, proved to be the ones of that id. Raises ObjectMissing, Damaged."""
         last: StoreError = ObjectMissing(f"chunk {identity.hex()} is in no object of the vault")
-        for place in self._index.places(identity):
-            try:
-                frame = self._frames.frame(place)
-                return self.cut(identity, place, frame)
-            except (ObjectMissing, Damaged) as error:
-                self._index.condemn(place)
-                last = error
+        tried: set[Place] = set()
+        # What fails is condemned, and then the index looks further than it did before.
+        while untried := [place for place in self._index.places(identity) if place not in tried]:
+            for place in untried:
+                tried.add(place)
+                try:
+                    frame = self._frames.frame(place)
+                    return self.cut(identity, place, frame)
+                except (ObjectMissing, Damaged) as error:
+                    self._index.condemn(place)
+                    last = error
         raise last
 
     def cut(self, identity: bytes, place: Place, frame: bytes) -> bytes:

@@ -20,6 +20,7 @@ import msgspec
 from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing
 from safehold.store.backends.contract import ObjectInfo
 from safehold.store.chunking import ID_BYTES
+from safehold.store.condemned import Condemned
 from safehold.store.decoding import UNREADABLE
 from safehold.store.object_sizes import ObjectSizes
 from safehold.store.objects import Directory, FrameKind, FrameNote
@@ -121,7 +122,8 @@ class Index:
         self._fragments: list[FragmentLike] = []
         self._late = late
         self._sizes: ObjectSizes | None = None
-        self._condemned: set[tuple[str, int]] = set()
+        self._failed: set[tuple[str, int]] = set()  # in this process
+        self._condemned = Condemned()  # in the vault
         self._lock = threading.RLock()
         self.unreadable: dict[str, str] = {}  # fragments that were given up, and why
 
@@ -167,26 +169,37 @@ class Index:
             self._sizes = ObjectSizes()
         return self._sizes
 
+    def note_condemned(self, name: str, frames: list[int] | None) -> None:
+        """Those frames of the object are damaged, or (None) it as a whole: writers rely on none of them."""
+        self._condemned.add(name, frames)
+
     def has_gaps(self) -> bool:
-        """Does a fragment speak of an object that is gone? Then what a point refers to may be gone too."""
+        """Is something that fragments speak of gone or condemned? Then what a point refers to may be, too."""
+        if self._condemned:
+            return True
         sizes = self._sizes
         if sizes is None:
             return False
         return any(self._each(lambda fragment: not all(ref.name in sizes for ref in fragment.objects)))
 
     def condemn(self, place: Place) -> None:
-        """What lies there was read and is damaged: nothing new shall rely on it."""
-        self._condemned.add((place.object.name, place.frame))
+        """What lies there was read and is damaged: nothing in this process shall look there again."""
+        self._failed.add((place.object.name, place.frame))
 
     def places(self, chunk_id: bytes) -> Iterator[Place]:
-        """Everywhere the chunk lies, newest fragment first; but for objects that are gone or cut off, and
-        frames known to be damaged."""
-        return iter(self._found(chunk_id))
+        """Everywhere the chunk lies, newest fragment first, condemned places last; but for objects that are
+        gone or cut off, and frames that this process found damaged."""
+        found = self._found(chunk_id)
+        return iter(sorted(found, key=self.is_condemned) if self._condemned else found)
+
+    def is_condemned(self, place: Place) -> bool:
+        """Was what lies there found damaged, so that no writer may rely on it?"""
+        return self._condemned.holds(place.object.name, place.frame)
 
     def _found(self, chunk_id: bytes) -> list[Place]:
         asked = self._fragments
         found = self._find(chunk_id)
-        if not found:
+        if all(map(self.is_condemned, found)):
             self._load_late()
             # RACE: another thread may have loaded them since we asked.
             if self._fragments is not asked:
@@ -227,14 +240,16 @@ class Index:
 
     def _is_there(self, place: Place) -> bool:
         name = place.object.name
-        if self._condemned and (name, place.frame) in self._condemned:
+        if self._failed and (name, place.frame) in self._failed:
             return False
         if self._sizes is None:
             return True
         return place.sealed_offset + place.sealed_bytes <= (self._sizes.get(name) or 0)
 
     def __contains__(self, chunk_id: bytes) -> bool:
-        return bool(self._found(chunk_id))
+        """May a writer rely on the vault having that chunk?"""
+        found = self._found(chunk_id)
+        return bool(found) and not all(map(self.is_condemned, found))
 
     def __len__(self) -> int:
         return sum(len(fragment) for fragment in self._fragments)

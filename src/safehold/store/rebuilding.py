@@ -40,7 +40,9 @@ class CompleteIndex:
     def places(self, identity: bytes) -> list[Place]:
         """Everywhere the chunk lies. Raises StoreUnavailable, Damaged."""
         found = list(self._index.places(identity))
-        return found or list(self._uncovered().places(identity))
+        if found and not self._index.is_condemned(found[0]):
+            return found
+        return [*self._uncovered().places(identity), *found]  # those that were found are condemned
 
     def _uncovered(self) -> Index:
         with self._lock:

@@ -45,6 +45,8 @@ class ObjectType(IntEnum):
     POINT = 3
     AMENDMENT = 4
     INDEX = 5
+    CONDEMNED = 16  # from here on: working state, which can be made again
+    CHECKS = 17
 
     @property
     def folder(self) -> str:
@@ -57,6 +59,8 @@ _FOLDERS = {
     ObjectType.POINT: "points/",
     ObjectType.AMENDMENT: "amendments/",
     ObjectType.INDEX: "index/",
+    ObjectType.CONDEMNED: "condemned/",
+    ObjectType.CHECKS: "checks/",
 }
 
 

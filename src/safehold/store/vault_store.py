@@ -13,6 +13,7 @@ from safehold.domain.items import Item, PreviousTree
 from safehold.store.backends.contract import Backend
 from safehold.store.backup import Advance, Backup, Source
 from safehold.store.chunks import ChunkReader, FrameReader
+from safehold.store.condemned import read_notes
 from safehold.store.frames import seal_frame
 from safehold.store.index import Fragment, Index, build_fragment
 from safehold.store.index_folder import IndexFolder
@@ -86,6 +87,8 @@ class VaultStore:
             # ORDER: listed after the fragments were read: what a fragment names was there before it.
             for kind in CHUNK_FOLDERS:
                 index.note_listing(self.backend.list(kind.folder))
+            for _, note in read_notes(self.backend, self.object):
+                index.note_condemned(note.object, note.frames)
         return index
 
     def _fragment_of_uncovered(self) -> Fragment:
@@ -168,7 +171,7 @@ class VaultStore:
             )
             name = f"{folder}{sequence:08}"
             with suppress(ObjectExists):
-                self._put_records(ObjectType.AMENDMENT, name, [encode_record(amendment)])
+                self.put_records(ObjectType.AMENDMENT, name, [encode_record(amendment)])
                 return amendment
 
     def amendments(self, point_id: str) -> list[Amendment]:
@@ -184,7 +187,8 @@ class VaultStore:
     def is_deleted(self, point_id: str) -> bool:
         return any(amendment.kind == "deletion" for amendment in self.amendments(point_id))
 
-    def _put_records(self, kind: ObjectType, name: str, records: Sequence[bytes]) -> None:
+    def put_records(self, kind: ObjectType, name: str, records: Sequence[bytes]) -> None:
+        """Store an object of frames of records, one each. Raises ObjectExists, StoreError."""
         seal = NewSeal(self.keys, self.vault_id, kind, name)
         frames = [seal_frame(seal, number, [record]) for number, record in enumerate(records)]
         notes = [

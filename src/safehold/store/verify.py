@@ -110,6 +110,8 @@ class Verification:
         for kind in CHECKED:
             for info in self._store.backend.list(kind.folder):
                 self._sizes[info.name] = info.size_bytes
+        # What is not there, or damaged, is no place to stop at: the index then tells of further ones.
+        self._store.index().note_objects(self._sizes)
         if read_data:
             for name, size_bytes in self._sizes.items():
                 self._read_object(name, size_bytes)
@@ -140,6 +142,7 @@ class Verification:
             self._damaged_frames.update((name, number) for number in check.frames)
             if check.why:
                 self._lost_objects.add(name)
+            self._store.index().note_condemned(name, None if check.why else list(check.frames))
 
     def _note_answer(self, *, is_silent: bool, why: str) -> None:
         self._silent_in_a_row = self._silent_in_a_row + 1 if is_silent else 0
