@@ -102,6 +102,14 @@ def test_a_put_without_an_answer_never_takes_anothers_object_for_its_own(backend
     assert backend.get("points/p") == b"theirs"
 
 
+def test_names_that_others_may_want_are_never_put_in_parts(place: S3Place) -> None:
+    backend = S3Backend(place, S3Backend.open(place).client, multipart_bytes=50)
+    for name in ("points/p", "amendments/p/00000001", "keys/1", "intents/x"):
+        with answers_lost(backend, "CreateMultipartUpload", arrives=True) as lost:
+            backend.put(name, [b"x" * 100])
+        assert not lost
+
+
 def test_an_upload_in_parts_that_fails_leaves_no_parts_behind(place: S3Place) -> None:
     backend = S3Backend(place, S3Backend.open(place).client, multipart_bytes=50)
     with answers_lost(backend, "UploadPart", arrives=False), pytest.raises(StoreUnavailable):

@@ -89,6 +89,10 @@ class LockingBackend(Backend, Protocol):
     def can_lock(self) -> bool:
         """Is it so here? If not, the methods below raise StoreUnavailable."""
 
+    @property
+    def keeps_versions(self) -> bool:
+        """May a name have several versions here, and marks of deletion?"""
+
     def put_locked(
         self, name: str, parts: Sequence[bytes | bytearray | memoryview], retention: Retention
     ) -> None:
@@ -108,6 +112,9 @@ class LockingBackend(Backend, Protocol):
 
     def versions(self, prefix: str) -> Iterator[Version]:
         """Everything under that folder, markers too: in name order, of one name the oldest first."""
+
+    def versions_of(self, name: str) -> Sequence[Version]:
+        """What is kept under that one name, the oldest first; empty for a name that is not there."""
 
     def get_version(self, version: Version, *, offset: int = 0, length: int | None = None) -> bytes:
         """As `get`, of that version. Raises ObjectMissing for one that is gone, or is a marker."""

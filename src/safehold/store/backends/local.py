@@ -9,9 +9,10 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from safehold.core.errors import Damaged, ObjectExists, ObjectMissing, StoreFull, StoreUnavailable
 from safehold.store.backends.contract import ObjectInfo
@@ -33,7 +34,7 @@ class LocalBackend:
         self._temporary = root / "tmp"
 
     @classmethod
-    def create(cls, root: Path) -> LocalBackend:
+    def create(cls, root: Path) -> Self:
         """A new, empty place; its parent must be there. An existing folder is taken as it is."""
         try:
             root.mkdir(mode=0o700, exist_ok=True)
@@ -43,11 +44,20 @@ class LocalBackend:
         return cls(root)
 
     def put(self, name: str, parts: Sequence[bytes | bytearray | memoryview]) -> None:
+        self._put(name, parts, lambda descriptor: None)
+
+    def _put(
+        self,
+        name: str,
+        parts: Sequence[bytes | bytearray | memoryview],
+        before_it_shows: Callable[[int], None],
+    ) -> None:
         target = self.root / name
         try:
             for folder in (self._temporary, target.parent):
                 self._make_folder(folder)
             with self._open_unnamed() as (descriptor, path):
+                before_it_shows(descriptor)
                 _write_synced(descriptor, parts)
                 self._give_name(path, target)
             _sync_folder(target.parent)

@@ -46,6 +46,11 @@ class PassingBackend:
         return locking(self.inner) is not None
 
     @property
+    def keeps_versions(self) -> bool:
+        found = locking(self.inner)
+        return found is not None and found.keeps_versions
+
+    @property
     def _locking(self) -> LockingBackend:
         found = locking(self.inner)
         if found is None:
@@ -71,6 +76,9 @@ class PassingBackend:
 
     def versions(self, prefix: str) -> Iterator[Version]:
         yield from self._call("list", prefix, lambda: [*self._locking.versions(prefix)])
+
+    def versions_of(self, name: str) -> Sequence[Version]:
+        return self._call("list", name, lambda: self._locking.versions_of(name))
 
     def get_version(self, version: Version, *, offset: int = 0, length: int | None = None) -> bytes:
         def work() -> bytes:

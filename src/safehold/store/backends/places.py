@@ -9,7 +9,7 @@ from safehold.core.errors import ConfigError, StoreUnavailable
 from safehold.store.backends.cache import CacheBackend
 from safehold.store.backends.contract import Backend
 from safehold.store.backends.limit import LimitBackend
-from safehold.store.backends.local import LocalBackend
+from safehold.store.backends.local_locks import LockingLocalBackend
 from safehold.store.backends.retry import RetryBackend
 
 
@@ -23,10 +23,10 @@ def open_place(storage_url: str, vault_id: str, *, create: bool) -> Backend:
         return _open_s3(storage_url, vault_id, create=create)
     root = _check_folder(storage_url)
     if create:
-        return LocalBackend.create(root / vault_id)
+        return LockingLocalBackend.create(root / vault_id)
     if not (root / vault_id).is_dir():
         raise StoreUnavailable(f"the vault's folder {root / vault_id} is not there")
-    return LocalBackend(root / vault_id)
+    return LockingLocalBackend(root / vault_id)
 
 
 def check_storage(storage_url: str) -> None:
@@ -52,11 +52,11 @@ def _scheme(storage_url: str) -> str:
 
 def _open_s3(storage_url: str, vault_id: str, *, create: bool) -> Backend:
     # boto3 takes a quarter of a second to import: only those pay who keep vaults there.
-    from safehold.store.backends.s3 import S3Backend
     from safehold.store.backends.s3_connection import parse_place
+    from safehold.store.backends.s3_locks import open_s3
 
     place = parse_place(storage_url).below(vault_id)
-    backend = S3Backend.open(place)
+    backend = open_s3(place)
     if create:
         backend.check()
     elif not backend.holds_anything():

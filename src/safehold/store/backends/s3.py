@@ -10,8 +10,9 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
+from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
 
 from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
 
@@ -32,8 +33,26 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_s3.type_defs import CompletedPartTypeDef
 
+Data: TypeAlias = bytes | bytearray | memoryview
+
+# Some stores that decide races of plain puts let several multipart uploads win (seen: SeaweedFS 4.48). So
+# only objects whose names nobody else can want come in parts; all others are small, and one put takes 5 GiB.
+NAMED_AT_RANDOM = ("packs/", "trees/", "index/")
 MULTIPART_BYTES = 64 << 20  # packs are half of that: one request each
 PART_BYTES = 16 << 20  # S3 takes 10,000 parts: objects of up to 156 GiB
+
+
+class LockArguments(TypedDict, total=False):
+    """What a put says of the object's lock; nothing for none."""
+
+    ObjectLockMode: Literal["GOVERNANCE", "COMPLIANCE"]
+    ObjectLockRetainUntilDate: datetime
+
+
+class VersionArguments(TypedDict, total=False):
+    """Which version is asked for; nothing for the present one."""
+
+    VersionId: str
 
 
 class S3Backend:
@@ -61,34 +80,37 @@ class S3Backend:
             return bool(found.get("Contents"))
 
     def put(self, name: str, parts: Sequence[bytes | bytearray | memoryview]) -> None:
+        self._store(name, parts, {})
+
+    def _store(self, name: str, parts: Sequence[bytes | bytearray | memoryview], lock: LockArguments) -> None:
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         try:
-            self._put(name, data)
+            self._put(name, data, lock)
         except StoreUnavailable:
             # The request may have arrived though no answer came back.
             if not self._became(name, data):
                 raise
 
-    def _became(self, name: str, data: bytes | bytearray | memoryview) -> bool:
+    def _became(self, name: str, data: Data) -> bool:
         """Is the object there, and ours? Raises ObjectExists when it is another's."""
         try:
             return is_stored(self, name, [data])
         except StoreUnavailable:
             return False
 
-    def _put(self, name: str, data: bytes | bytearray | memoryview) -> None:
+    def _put(self, name: str, data: Data, lock: LockArguments) -> None:
         with converted(f"writing {name}", self.place):
             try:
-                if len(data) >= self._multipart_bytes:
-                    self._put_in_parts(name, data)
+                if len(data) >= self._multipart_bytes and name.startswith(NAMED_AT_RANDOM):
+                    self._put_in_parts(name, data, lock)
                 else:
-                    self._put_whole(name, data)
+                    self._put_whole(name, data, lock)
             except ClientError as error:
                 if code_of(error) in TAKEN:
                     raise ObjectExists(f"{name} is in {self.place} already") from error
                 raise
 
-    def _put_whole(self, name: str, data: bytes | bytearray | memoryview) -> None:
+    def _put_whole(self, name: str, data: Data, lock: LockArguments) -> None:
         checksum = _checksum(data)
         answer = self.client.put_object(
             Bucket=self.place.bucket,
@@ -96,13 +118,16 @@ class S3Backend:
             Body=bytes(data),  # no copy is made of bytes
             IfNoneMatch="*",
             ChecksumSHA256=checksum,
+            **lock,
         )
         if answer.get("ChecksumSHA256", checksum) != checksum:
             raise StoreUnavailable(f"writing {name} in {self.place}: the store took in other bytes than sent")
 
-    def _put_in_parts(self, name: str, data: bytes | bytearray | memoryview) -> None:
+    def _put_in_parts(self, name: str, data: Data, lock: LockArguments) -> None:
         bucket, key = self.place.bucket, self._key(name)
-        begun = self.client.create_multipart_upload(Bucket=bucket, Key=key, ChecksumAlgorithm="SHA256")
+        begun = self.client.create_multipart_upload(
+            Bucket=bucket, Key=key, ChecksumAlgorithm="SHA256", **lock
+        )
         upload = begun["UploadId"]
         with ExitStack() as undoing:
             undoing.callback(self._abort, name, upload)
@@ -136,27 +161,32 @@ class S3Backend:
         if length == 0:
             self.size(name)
             return b""
+        return self._get(name, offset, length, {})
+
+    def _get(self, name: str, offset: int, length: int | None, version: VersionArguments) -> bytes:
         if offset == 0 and length is None:
-            return self._get_whole(name)
-        data = self._get_range(name, _range(offset, length))
+            return self._get_whole(name, version)
+        data = self._get_range(name, _range(offset, length), version)
         return data if length is None else data[:length]
 
-    def _get_range(self, name: str, wanted: str) -> bytes:
+    def _get_range(self, name: str, wanted: str, version: VersionArguments) -> bytes:
         with converted(f"reading {name}", self.place):
             try:
-                answer = self.client.get_object(Bucket=self.place.bucket, Key=self._key(name), Range=wanted)
+                answer = self.client.get_object(
+                    Bucket=self.place.bucket, Key=self._key(name), Range=wanted, **version
+                )
                 return answer["Body"].read()
             except ClientError as error:
                 if code_of(error) in NO_RANGE or status_of(error) == 416:
                     return b""
                 raise
 
-    def _get_whole(self, name: str) -> bytes:
+    def _get_whole(self, name: str, version: VersionArguments) -> bytes:
         """The object, held against the checksum that it was put with. Raises Damaged when it never fits."""
         for _ in range(2):  # once may have been the way here; twice is what lies there
             with converted(f"reading {name}", self.place), suppress(FlexibleChecksumError):
                 answer = self.client.get_object(
-                    Bucket=self.place.bucket, Key=self._key(name), ChecksumMode="ENABLED"
+                    Bucket=self.place.bucket, Key=self._key(name), ChecksumMode="ENABLED", **version
                 )
                 return answer["Body"].read()
         raise Damaged(f"{name} in {self.place} comes back as other bytes than were put")
@@ -192,5 +222,5 @@ def _range(offset: int, length: int | None) -> str:
     return f"bytes={offset}-" if length is None else f"bytes={offset}-{offset + length - 1}"
 
 
-def _checksum(data: bytes | bytearray | memoryview) -> str:
+def _checksum(data: Data) -> str:
     return base64.b64encode(sha256(data).digest()).decode()
