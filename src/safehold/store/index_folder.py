@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -84,13 +84,20 @@ class IndexFolder:
                 written = self.merge([fragments[name] for name in names])
                 index.replace(set(names), self.open(written.name))
 
-    def merge(self, fragments: Sequence[FragmentLike], *, without: Container[str] = ()) -> WrittenFragment:
+    def merge(
+        self,
+        fragments: Sequence[FragmentLike],
+        *,
+        without: Container[str] = (),
+        also_replaces: Collection[str] = (),
+    ) -> WrittenFragment:
         """One fragment that says what those say, and that it replaces them. They are left where they are.
 
-        without  names of objects that were deleted because no point needs them
+        without        names of objects that were deleted because no point needs them
+        also_replaces  names of other fragments, readable or not, that the new one takes the place of
         Raises StoreError, Damaged when one of them is not what was written; nobody sees anything of it then.
         """
-        replaces = {fragment.name for fragment in fragments}
+        replaces = {fragment.name for fragment in fragments} | set(also_replaces)
         there = {info.name for info in self._backend.list(ObjectType.INDEX.folder)}
         # What those replaced and was not yet taken away must not count again once they are.
         replaces |= {old for fragment in fragments for old in replaced_by(fragment)} & there
@@ -127,7 +134,8 @@ class IndexFolder:
         kept = [fragment for name, fragment in sorted(opened.items()) if name not in replaced]
         gone = sorted(name for name in sizes if name.partition(".")[0] in replaced)
         stray = sorted(part for name in parts.keys() - sizes.keys() for part in parts[name])
-        return Loaded(kept, unreadable, gone, stray)
+        lost = {name: why for name, why in unreadable.items() if name not in replaced}
+        return Loaded(kept, lost, gone, stray)
 
     def _open_listed(self, name: str, size: int, parts: Container[str]) -> FragmentLike:
         fragment = self.open(name, size_bytes=size)

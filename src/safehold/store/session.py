@@ -185,10 +185,7 @@ class Session:
 
         Raises StoreError; nothing of the point is visible then.
         """
-        for filler in self._fillers.values():
-            frame = filler.take()
-            if frame is not None:
-                self._take(frame)
+        self._take_rest()
         point = self._begin(ObjectType.POINT, ObjectType.POINT.folder + record.point_id)
         if self._held is not None and point.name in self._index.covered:
             # An earlier attempt died after its fragment, which says that this record holds no chunks.
@@ -201,15 +198,29 @@ class Session:
         self._workshop.seal(point, Frame(FrameKind.RECORD, [encode_record(record)], []))
         return self._commit(point, record)
 
-    def _store_index(self, point: OpenObject) -> None:
+    def keep(self) -> None:
+        """What was taken in stays, without a point of its own: others lacked it. Raises StoreError."""
+        self._take_rest()
+        if self._held is not None:
+            self._release_held()
+        self._store_index(None)
+
+    def _take_rest(self) -> None:
+        for filler in self._fillers.values():
+            frame = filler.take()
+            if frame is not None:
+                self._take(frame)
+
+    def _store_index(self, point: OpenObject | None) -> None:
         for opened in self._open.values():
             self._workshop.upload(opened)
         self._open.clear()
         self._workshop.settle()
         self._unnamed = self._workshop.take_stored()
         objects = [(stored.ref, stored.directory) for stored in self._unnamed]
-        # The point itself will hold no chunks: saying so now spares every later reader a look into it.
-        objects.append((ObjectRef(point.name, point.seal.header), Directory(1, [])))
+        if point is not None:
+            # It will hold no chunks: saying so now spares every later reader a look into it.
+            objects.append((ObjectRef(point.name, point.seal.header), Directory(1, [])))
         self._index.add(self._put_fragment(objects))
 
     def _commit(self, point: OpenObject, record: PointRecord) -> PointRecord:

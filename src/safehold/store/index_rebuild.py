@@ -1,0 +1,147 @@
+"""The index made anew from the directories of packs, trees and points alone.
+
+# INVARIANT: nothing is edited or deleted. A new fragment says what the objects say, and that it takes the
+place of those that were there before; collection takes these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing
+from safehold.store.chunking import ID_BYTES
+from safehold.store.id_set import IdSet
+from safehold.store.index import Fragment, FragmentLike, build_fragment
+from safehold.store.index_folder import is_part
+from safehold.store.objects import Directory
+from safehold.store.places import PLACE, ObjectRef, Place
+from safehold.store.rebuilding import CHUNK_FOLDERS
+from safehold.store.sealing import ObjectType
+from safehold.store.vault_store import VaultStore
+from safehold.store.verdicts import read_again
+
+GROUP_ENTRIES = 500_000  # built in memory at a time, some 80 MiB
+MAX_TOLD = 1000
+
+Group: TypeAlias = list[tuple[ObjectRef, Directory]]
+
+
+@dataclass(slots=True)
+class RebuildReport:
+    """entries   of all objects that could be opened; missing: of them, those that the old index did not have
+    surplus   entries of the old index that no object has: wrong, or of objects that are gone
+    unread    objects that could not be opened: name -> why; what is in them is in no index now
+    """
+
+    objects: int = 0
+    entries: int = 0
+    missing: int = 0
+    surplus: int = 0
+    fragments_before: int = 0
+    unreadable_fragments: int = 0
+    is_written: bool = False
+    unread_count: int = 0
+    unread: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_needed(self) -> bool:
+        """Does the index there differ from what the objects say?"""
+        return bool(self.missing or self.surplus or self.unreadable_fragments)
+
+
+class Rebuild:
+    """One run over one vault."""
+
+    def __init__(self, store: VaultStore) -> None:
+        self.report = RebuildReport()
+        self._store = store
+        # ORDER: fragments are listed before objects: one that is written meanwhile is not taken the place of.
+        self._old = [info.name for info in store.backend.list(ObjectType.INDEX.folder)]
+        self._index = store.index()
+        self.report.fragments_before = sum(not is_part(name) for name in self._old)
+        self.report.unreadable_fragments = len(self._index.unreadable)
+        self._known = IdSet()  # entries that objects have, by chunk and place
+
+    def run(self, *, dry_run: bool) -> RebuildReport:
+        written: list[FragmentLike] = []
+        for group in self._groups():
+            self._compare(build_fragment(group))
+            if not dry_run:
+                name = self._store.index_folder.write(group).name
+                written.append(self._store.index_folder.open(name))
+        self._count_surplus()
+        if written or (self._old and not dry_run):
+            replaced = [name for name in self._old if not is_part(name)]
+            self._store.index_folder.merge(written, also_replaces=replaced)
+            self.report.is_written = True
+        return self.report
+
+    def _groups(self) -> Iterator[Group]:
+        group: Group = []
+        entries = 0
+        for pair in self._objects():
+            group.append(pair)
+            entries += sum(len(note.lengths) for note in pair[1].frames)
+            if entries >= GROUP_ENTRIES:
+                yield group
+                group, entries = [], 0
+        if group:
+            yield group
+
+    def _objects(self) -> Iterator[tuple[ObjectRef, Directory]]:
+        for kind in CHUNK_FOLDERS:
+            for info in self._store.backend.list(kind.folder):
+                name = info.name
+                try:
+                    opened = read_again(lambda name=name: self._store.object(name))  # type: ignore[misc]
+                except (Damaged, KeyMismatch, ObjectMissing) as error:
+                    self._tell(name, str(error))
+                    continue
+                self.report.objects += 1
+                yield ObjectRef(name, opened.seal.header), opened.directory
+
+    def _tell(self, name: str, why: str) -> None:
+        self.report.unread_count += 1
+        if len(self.report.unread) < MAX_TOLD:
+            self.report.unread[name] = why
+
+    def _compare(self, fragment: Fragment) -> None:
+        for number in range(len(fragment)):
+            identity = fragment.ids[ID_BYTES * number : ID_BYTES * (number + 1)]
+            place = _place(fragment, number)
+            self.report.entries += 1
+            self._known.add(_entry(identity, place))
+            self.report.missing += place not in self._index.places(identity)
+
+    def _count_surplus(self) -> None:
+        for fragment in self._index.fragments():
+            objects = fragment.objects
+            for rows in fragment.rows():
+                for row in rows:
+                    number, *rest = PLACE.unpack_from(row, ID_BYTES)
+                    is_known = number < len(objects) and (
+                        _entry(row[:ID_BYTES], Place(objects[number], *rest)) in self._known
+                    )
+                    self.report.surplus += not is_known
+
+
+def _place(fragment: Fragment, row: int) -> Place:
+    number, *rest = PLACE.unpack_from(fragment.places, PLACE.size * row)
+    return Place(fragment.objects[number], *rest)
+
+
+def _entry(identity: bytes, place: Place) -> bytes:
+    """Eight bytes for a chunk at a place."""
+    told = (identity, place.object, place.frame, place.sealed_offset, place.sealed_bytes, place.offset)
+    return (hash((*told, place.length)) & (1 << 64) - 1).to_bytes(8, "big")
+
+
+def rebuild_index(store: VaultStore, *, dry_run: bool) -> RebuildReport:
+    """Make the index anew; `dry_run` only tells how the one that is there differs.
+
+    Nobody may be writing into the vault: what a session has stored and no fragment names yet, it may take
+    back. The store that it was given keeps the index it had read. Raises StoreUnavailable, StoreFull.
+    """
+    return Rebuild(store).run(dry_run=dry_run)
