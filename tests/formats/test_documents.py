@@ -132,7 +132,7 @@ SAID = {
         *(f"| {name} |" for name in points.Amendment.__struct_fields__),
     ],
     "scrub.md": [
-        *(f"| `{kind.folder}<"[3:] for kind in sealing.ObjectType if kind.value >= 16),
+        *(f"{kind.folder}<" for kind in (sealing.ObjectType.CONDEMNED, sealing.ObjectType.CHECKS)),
         *(f"| `{verdict}` |" for verdict in verdicts.Verdict),
         f"When {verify.SILENT_IN_A_ROW} objects",
         f"| version | {checks.CHECKS_VERSION} |",

@@ -229,7 +229,7 @@ def back_up(
     block_bytes: int = 1 << 20,
 ) -> PointRecord:
     before = store.previous_tree(store.point(previous)) if previous else PreviousTree()
-    with store.session() as session:
+    with store.session(parents=[previous] if previous else []) as session:
         source = TreeSource(tree, before, vanished=vanished, block_bytes=block_bytes)
         root = store.take_in(session, source, before, advance=lambda items, size: None)
         return session.finish(new_record(point_id, root, session.stats, previous_point_id=previous))

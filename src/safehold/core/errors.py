@@ -34,7 +34,9 @@
     │  ├─ ObjectMissing             an object that ought to be there is not
     │  ├─ Damaged                   bytes came back that do not authenticate or do not fit the format
     │  ├─ KeyMismatch               the key does not open this vault
-    │  └─ KeysUnavailable           who wraps the vaults' keys does not answer, or refuses
+    │  ├─ KeysUnavailable           who wraps the vaults' keys does not answer, or refuses
+    │  ├─ WriterRevoked             a writer fell silent for so long that collection went on without it
+    │  └─ CollectionRefused         something is not as it should be, so nothing is taken away
     ├─ RestoreError              a restore cannot be done as asked
     └─ JobAborted                the job was told to stop
        └─ JobExpired                its completion window is over
@@ -257,6 +259,17 @@ class KeysUnavailable(StoreError):
     """Nothing is lost: the keys are wrapped as they were, and open once the service answers again."""
 
     hint = "See that what `keys_url` names runs and lets this installation use its key; then try again."
+
+
+class WriterRevoked(StoreError):
+    hint = "Start the job again; what this attempt stored is used once more or collected."
+
+
+class CollectionRefused(StoreError):
+    """Nothing was deleted. What is wrong is found out first."""
+
+    retry = Retry.NEVER
+    hint = "Run `safehold verify` on this vault, and look at `safehold store journal` for what was done last."
 
 
 class RestoreError(SafeholdError):

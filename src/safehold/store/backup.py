@@ -133,6 +133,8 @@ class TreeWriter:
 
     def _unchanged_root(self, path: bytes, items: list[Item]) -> bytes | None:
         """The previous tree's root page of this directory, when every item is the very one it held."""
+        if self._session.has_gaps:
+            return None  # its pages may be among what is gone or about to go
         before = self._previous.listing(path)
         if len(before) != len(items) or not items:
             return None

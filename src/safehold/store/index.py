@@ -124,6 +124,7 @@ class Index:
         self._sizes: ObjectSizes | None = None
         self._failed: set[tuple[str, int]] = set()  # in this process
         self._condemned = Condemned()  # in the vault
+        self._tombstoned: frozenset[str] = frozenset()
         self._lock = threading.RLock()
         self.unreadable: dict[str, str] = {}  # fragments that were given up, and why
 
@@ -246,10 +247,16 @@ class Index:
             return True
         return place.sealed_offset + place.sealed_bytes <= (self._sizes.get(name) or 0)
 
+    def note_tombstoned(self, names: Iterable[str]) -> None:
+        """Collection is about to take these objects: readers still find them, writers rely on none."""
+        self._tombstoned = self._tombstoned.union(names)
+
     def __contains__(self, chunk_id: bytes) -> bool:
         """May a writer rely on the vault having that chunk?"""
-        found = self._found(chunk_id)
-        return bool(found) and not all(map(self.is_condemned, found))
+        return any(self._is_kept(place) for place in self._found(chunk_id))
+
+    def _is_kept(self, place: Place) -> bool:
+        return place.object.name not in self._tombstoned and not self.is_condemned(place)
 
     def __len__(self) -> int:
         return sum(len(fragment) for fragment in self._fragments)

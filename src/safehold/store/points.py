@@ -5,6 +5,8 @@ Readers ignore facts that they do not know. Times are microseconds since 1970, U
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from safehold.core.errors import Damaged
@@ -46,6 +48,8 @@ class PointRecord(msgspec.Struct, kw_only=True):
     root: Item  # its content is the root directory's first page
     stats: PointStats
     facts: dict[str, str]  # lifecycle, tags, plan, restore metadata: JSON where they are documents
+    intent_id: str | None = None  # the writer's intent; None in records of writers that had none
+    epoch: int = 0  # of that intent
 
 
 class Amendment(msgspec.Struct, kw_only=True):
@@ -60,6 +64,21 @@ class Amendment(msgspec.Struct, kw_only=True):
     kind: str  # "lifecycle", "tags", "deletion", ...
     written_at: int
     facts: dict[str, str]
+
+
+DELETION, UNDELETION, HOLD = "deletion", "undeletion", "hold"
+
+
+def is_deleted(amendments: Iterable[Amendment]) -> bool:
+    """Is the point taken out of what is kept? Of `amendments`, in order, the last that says so holds."""
+    told = [amendment.kind for amendment in amendments if amendment.kind in (DELETION, UNDELETION)]
+    return bool(told) and told[-1] == DELETION
+
+
+def is_held(amendments: Iterable[Amendment]) -> bool:
+    """Does a legal hold keep the point, whatever else was decided? Of several the last one says."""
+    told = [amendment for amendment in amendments if amendment.kind == HOLD]
+    return bool(told) and told[-1].facts.get("state") != "released"
 
 
 def encode_record(record: PointRecord | Amendment) -> bytes:

@@ -45,8 +45,12 @@ class ObjectType(IntEnum):
     POINT = 3
     AMENDMENT = 4
     INDEX = 5
+    REVOCATION = 6
+    JOURNAL = 7
     CONDEMNED = 16  # from here on: working state, which can be made again
     CHECKS = 17
+    INTENT = 18
+    TOMBSTONE = 19
 
     @property
     def folder(self) -> str:
@@ -59,8 +63,12 @@ _FOLDERS = {
     ObjectType.POINT: "points/",
     ObjectType.AMENDMENT: "amendments/",
     ObjectType.INDEX: "index/",
+    ObjectType.REVOCATION: "revocations/",
+    ObjectType.JOURNAL: "journal/",
     ObjectType.CONDEMNED: "condemned/",
     ObjectType.CHECKS: "checks/",
+    ObjectType.INTENT: "intents/",
+    ObjectType.TOMBSTONE: "tombstones/",
 }
 
 

@@ -17,6 +17,7 @@ from safehold.store.chunking import ZERO_ID, Chunker, Readable, chunk_id, is_zer
 from safehold.store.contents import GetPage, Part, decode_content
 from safehold.store.index import FragmentLike, Index, build_fragment, ids_in
 from safehold.store.index_folder import IndexFolder
+from safehold.store.intents import Announcement
 from safehold.store.keys import VaultKeys
 from safehold.store.objects import Directory, FrameKind, SealedObject
 from safehold.store.packing import (
@@ -47,15 +48,19 @@ class Session:
         keys: VaultKeys,
         vault_id: bytes,
         index: Index,
+        announcement: Announcement,
         *,
+        has_gaps: bool = False,
         named_chunks: int = NAMED_CHUNKS,
     ) -> None:
+        """`has_gaps`: of what an earlier point refers to, something may be gone or about to go."""
         self.stats = PointStats()
         self._backend = backend
         self._keys = keys
         self._vault_id = vault_id
         self._index = index
-        self.has_gaps = index.has_gaps()  # asked once: it looks at every object of the vault
+        self._announcement = announcement
+        self.has_gaps = has_gaps or index.has_gaps()  # asked once: it looks at every object of the vault
         self._new: set[bytes] = set()
         self._chunker = Chunker(keys.chunker_seed)
         self._fillers = {
@@ -79,6 +84,7 @@ class Session:
     ) -> None:
         self._workshop.__exit__(kind, error, trace)
         self._clean_up()
+        self._announcement.end()
 
     @property
     def remembered_chunks(self) -> int:
@@ -107,10 +113,18 @@ class Session:
     def holds(self, item: Item, get_page: GetPage) -> bool:
         """Has the vault all that an item of an earlier point refers to? Ask only where `has_gaps`."""
         try:
-            parts = decode_content(item.content or b"", item.size_bytes, get_page)
+            parts = decode_content(item.content or b"", item.size_bytes, self._only_kept(get_page))
             return all(part.id == ZERO_ID or part.id in self._index for part in parts)
         except (Damaged, ObjectMissing):
             return False
+
+    def _only_kept(self, get_page: GetPage) -> GetPage:
+        def get_kept(page_id: bytes) -> bytes:
+            if page_id not in self._index:
+                raise ObjectMissing(f"page {page_id.hex()} is gone or about to go")
+            return get_page(page_id)
+
+        return get_kept
 
     def put_page(self, page: bytes) -> bytes:
         """Store an item-tree or content-list page; returns its id. Equal pages are one."""
@@ -195,6 +209,7 @@ class Session:
         for frame in self._held or ():
             self._workshop.seal(point, frame)
         record.stats = self.stats
+        record.intent_id, record.epoch = self._announcement.intent_id, self._announcement.epoch
         self._workshop.seal(point, Frame(FrameKind.RECORD, [encode_record(record)], []))
         return self._commit(point, record)
 
@@ -228,7 +243,8 @@ class Session:
             stored = point.store(self._backend)
         except ObjectExists:
             there = SealedObject(self._backend, self._keys, self._vault_id, point.name)
-            return decode_point(there.record(), point.name)
+            return self._announcement.adopted(decode_point(there.record(), point.name))
+        self._announcement.adopted(record)
         self.stats.stored_bytes += stored.size_bytes
         self._index.note_objects({stored.ref.name: stored.size_bytes})
         self._index.add(build_fragment([(stored.ref, stored.directory)]))

@@ -6,7 +6,7 @@ Objects in one backend, under the vault's keys. Any number of these may be open 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from safehold.core.errors import Damaged, KeyMismatch, ObjectExists, ObjectMissing
 from safehold.domain.items import Item, PreviousTree
@@ -17,15 +17,25 @@ from safehold.store.condemned import read_notes
 from safehold.store.frames import seal_frame
 from safehold.store.index import Fragment, Index, build_fragment
 from safehold.store.index_folder import IndexFolder
+from safehold.store.intents import Intents, adopted
 from safehold.store.key_providers.contract import KeyProvider
 from safehold.store.keys import VaultKeys, open_or_create_keys, read_keys
 from safehold.store.objects import FrameKind, FrameNote, SealedObject, assemble
+from safehold.store.parents import are_whole
 from safehold.store.places import ObjectRef
-from safehold.store.points import Amendment, PointRecord, decode_amendment, decode_point, encode_record
+from safehold.store.points import (
+    Amendment,
+    PointRecord,
+    decode_amendment,
+    decode_point,
+    encode_record,
+    is_deleted,
+)
 from safehold.store.rebuilding import CHUNK_FOLDERS, CompleteIndex
 from safehold.store.restoring import RestoreCounts, Restoring, Skip, Target
 from safehold.store.sealing import NewSeal, ObjectType
 from safehold.store.session import Session
+from safehold.store.tombstones import Listed, Tombstones
 from safehold.store.tree_reader import PointTree
 
 UNCOVERED_POINTS = 64  # so many points without an index fragment, and a writer makes one for them
@@ -34,11 +44,16 @@ UNCOVERED_POINTS = 64  # so many points without an index fragment, and a writer 
 class VaultStore:
     """Opened once per job; the index is read when first needed. Threads: one job, its own helpers."""
 
-    def __init__(self, backend: Backend, keys: VaultKeys, vault_id: bytes) -> None:
+    def __init__(
+        self, backend: Backend, keys: VaultKeys, vault_id: bytes, *, intents: Intents | None = None
+    ) -> None:
+        """`intents`: those of the process, when its sessions share them; else each session has its own."""
         self.backend = backend
         self.keys = keys
         self.vault_id = vault_id
+        self.intents = intents or Intents(backend, keys, vault_id)
         self._index: Index | None = None
+        self._index_as_of: Listed | None = None  # the tombstones that there were before the index was read
         self.index_folder = IndexFolder(backend, keys, vault_id)
         self._opened_points: dict[str, SealedObject] = {}
         self._complete: CompleteIndex | None = None
@@ -66,6 +81,7 @@ class VaultStore:
         by readers another way (rebuilding.py).
         """
         if self._index is None:
+            self._index_as_of = Tombstones(self.backend, self.keys, self.vault_id).listed()
             loaded = self.index_folder.load()
             index = Index(late=self._fragment_of_uncovered)
             index.unreadable.update(loaded.unreadable)
@@ -143,6 +159,14 @@ class VaultStore:
             return self.point(point_id)
         return None
 
+    def adopt_point(self, point_id: str) -> PointRecord | None:
+        """The point that an earlier attempt has written, which stands from now on; None when there is none.
+
+        Raises WriterRevoked when collection went on without that attempt: its record stands no more.
+        """
+        record = self.find_point(point_id)
+        return None if record is None else adopted(self.intents.fence, record)
+
     def tree(self, record: PointRecord) -> PointTree:
         """The point's items. Reads no data pack."""
         return PointTree(record.root, self.chunks().read)
@@ -185,7 +209,7 @@ class VaultStore:
         return sorted(found, key=lambda amendment: (amendment.written_at, amendment.sequence))
 
     def is_deleted(self, point_id: str) -> bool:
-        return any(amendment.kind == "deletion" for amendment in self.amendments(point_id))
+        return is_deleted(self.amendments(point_id))
 
     def put_records(self, kind: ObjectType, name: str, records: Sequence[bytes]) -> None:
         """Store an object of frames of records, one each. Raises ObjectExists, StoreError."""
@@ -199,9 +223,22 @@ class VaultStore:
 
     # -- backup and restore
 
-    def session(self) -> Session:
-        """Begin a recovery point; use as a `with` block."""
-        return Session(self.backend, self.keys, self.vault_id, self.index_for_writing())
+    def session(self, parents: Sequence[str] | None = None) -> Session:
+        """Begin a recovery point; use as a `with` block.
+
+        parents  points whose items the new one may refer to: when collection is known to leave alone what
+                 they need, that is not looked up again. None: it may be any
+        """
+        with ExitStack() as undo:
+            announcement = self.intents.begin(parents or ())
+            undo.callback(announcement.end)
+            if self._index_as_of != announcement.listed:
+                self._index = self._complete = None  # collection may have taken what it names
+            index = self.index_for_writing()
+            index.note_tombstoned(name for stone in announcement.tombstones for name in stone.names)
+            has_gaps = not are_whole(self, parents, announcement)
+            undo.pop_all()
+            return Session(self.backend, self.keys, self.vault_id, index, announcement, has_gaps=has_gaps)
 
     def take_in(self, session: Session, source: Source, previous: PreviousTree, *, advance: Advance) -> Item:
         """Read a capture into a session; returns the root item for the point record."""

@@ -80,7 +80,7 @@ class BackupRunner:
             return failed(NO_VAULT.format(arn=job.vault_arn), category="VaultNotFound")
         store = self.access.for_writing(vault)
         # ORDER: before anything is asked of the source: a point that is there needs it no more.
-        record = store.find_point(job.id.lower())
+        record = store.adopt_point(job.id.lower())
         if record is None:
             plan = self._plan(job, vault)
             if isinstance(plan, Outcome):
@@ -145,7 +145,7 @@ class BackupRunner:
         connector = self.connector_of(plan.source.kind)
         now = self.clock.now()
         with (
-            store.session() as session,
+            store.session(parents=[before.point_id] if before else []) as session,
             connector.capture(plan.source, plan.resource.arn, tree, now=now, skip=troubles.add) as capture,
         ):
             root = store.take_in(session, capture, tree, advance=advance)

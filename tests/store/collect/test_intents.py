@@ -1,0 +1,178 @@
+"""Writers announce themselves first, are waited for, and commit only as long as nobody revoked them."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from safehold.core.errors import StoreError, WriterRevoked
+from safehold.domain.items import PreviousTree
+from safehold.store.backends.contract import Backend
+from safehold.store.backends.faulty import Fault, FaultyBackend, Trouble
+from safehold.store.backends.memory import MemoryBackend
+from safehold.store.intents import IntentFolder, Intents, MemoryFence, Revocation
+from safehold.store.tombstones import Announced, Spent, Tombstones
+from safehold.store.vault_store import VaultStore
+from tests.store.vaults import (
+    VAULT_ID,
+    CountingBackend,
+    Tree,
+    TreeSource,
+    back_up,
+    flat,
+    new_record,
+    open_store,
+    restore,
+)
+
+TREE: Tree = {b"a": b"alpha" * 100, b"d": {b"b": b"beta" * 100}}
+
+
+def store_with(backend: Backend, **options: object) -> VaultStore:
+    keys = open_store(backend).keys
+    return VaultStore(
+        backend,
+        keys,
+        VAULT_ID,
+        intents=Intents(backend, keys, VAULT_ID, **options),  # type: ignore[arg-type]
+    )
+
+
+def announce(store: VaultStore, number: int, names: list[str], roots: list[str]) -> None:
+    stones = Tombstones(store.backend, store.keys, VAULT_ID)
+    stones.put(number, Announced(version=1, names=names, roots=roots, written_at=0))
+
+
+def intents_of(store: VaultStore) -> IntentFolder:
+    return IntentFolder(store.backend, store.keys, VAULT_ID)
+
+
+def test_the_intent_is_there_before_tombstones_and_index_are_read_and_goes_with_the_session() -> None:
+    backend = CountingBackend(MemoryBackend())
+    store = open_store(backend)
+    backend.calls.clear()
+    with store.session(parents=["before"]):
+        order = [name.split("/")[0] for verb, name in backend.calls if verb == "put" or name.endswith("es/")]
+        assert order[:3] == ["tombstones", "intents", "tombstones"]
+        assert [name for verb, name in backend.calls].index("packs/") > 2
+        (intent,) = intents_of(store).live()
+        assert (intent.pins, intent.epoch) == (["before"], 0)
+    assert intents_of(store).live() == []
+
+
+def test_a_record_names_its_writers_intent() -> None:
+    store = open_store()
+    announce(store, 3, [], [])
+    record = back_up(store, "p", TREE)
+    assert store.point("p").intent_id == record.intent_id is not None
+    assert record.epoch == 3
+
+
+def test_sessions_of_one_process_share_an_intent_until_there_is_a_newer_tombstone() -> None:
+    backend = CountingBackend(MemoryBackend())
+    store = store_with(backend, linger_seconds=600.0)
+    backend.calls.clear()
+    for number in range(50):
+        back_up(store, f"p{number}", TREE, previous=f"p{number - 1}" if number else None)
+    assert len([name for verb, name in backend.calls if verb == "put"]) == 51
+    first = {store.point(point).intent_id for point in store.points()}
+    announce(store, 1, [], [])
+    assert back_up(store, "later", TREE).intent_id not in first
+    store.intents.close()
+    assert intents_of(store).live() == []
+
+
+def test_an_intent_is_renewed_while_its_session_lasts_and_always_listed() -> None:
+    store = store_with(MemoryBackend(), renew_seconds=0.01)
+    with store.session():
+        (first,) = intents_of(store).live()
+        seen = {first.sequence}
+        while len(seen) < 3:
+            (now,) = intents_of(store).live()
+            assert now.intent_id == first.intent_id
+            seen.add(now.sequence)
+    assert intents_of(store).live() == []
+    assert threading.active_count() < 20
+
+
+def test_a_session_that_cannot_announce_itself_does_not_begin() -> None:
+    backend = MemoryBackend()
+    open_store(backend)
+    faulty = FaultyBackend(backend, [Fault("put", Trouble.FAIL, folder="intents/")])
+    with pytest.raises(StoreError):
+        open_store(faulty).session()
+
+
+def test_what_lies_in_tombstoned_objects_is_stored_again_and_read_all_the_same() -> None:
+    backend = MemoryBackend()
+    store = open_store(backend)
+    back_up(store, "p", TREE)
+    announce(store, 1, ["points/p"], [])
+    again = back_up(open_store(backend), "q", TREE)
+    assert again.stats.new_bytes > 900
+    assert restore(open_store(backend), "p") == flat(TREE)
+    del backend.objects["points/p"]
+    assert restore(open_store(backend), "q") == flat(TREE)
+
+
+@pytest.mark.parametrize("roots", [[], ["p"]], ids=["the tombstone missed it", "it was a root"])
+def test_a_parent_is_looked_up_unless_the_tombstone_spares_it(roots: list[str]) -> None:
+    backend = MemoryBackend()
+    back_up(open_store(backend), "p", TREE)
+    announce(open_store(backend), 1, ["points/p"], roots)  # as if what p needs were elsewhere too
+    again = back_up(open_store(backend), "q", TREE, previous="p")
+    assert (again.stats.read_items == 0) == bool(roots)
+    if not roots:
+        del backend.objects["points/p"]
+        assert restore(open_store(backend), "q") == flat(TREE)
+
+
+def test_a_parent_that_was_ever_deleted_is_looked_up() -> None:
+    backend = MemoryBackend()
+    store = open_store(backend)
+    back_up(store, "p", TREE)
+    store.amend("p", "deletion", {}, written_at=1)
+    store.amend("p", "undeletion", {}, written_at=2)
+    announce(store, 1, ["points/p"], ["p"])
+    assert back_up(open_store(backend), "q", TREE, previous="p").stats.read_items == 2
+
+
+def test_an_index_that_was_read_before_a_collection_is_read_again() -> None:
+    backend = MemoryBackend()
+    back_up(open_store(backend), "p", TREE)
+    old = open_store(backend)
+    old.index()
+    announce(open_store(backend), 1, ["points/p"], [])
+    del backend.objects["points/p"]
+    Tombstones(backend, old.keys, VAULT_ID).put(1, Spent(written_at=0))
+    back_up(old, "q", TREE)
+    assert restore(open_store(backend), "q") == flat(TREE)
+
+
+def test_a_writer_that_was_revoked_cannot_commit_and_its_record_is_void() -> None:
+    backend, fence = MemoryBackend(), MemoryFence()
+    store = store_with(backend, fence=fence)
+    with pytest.raises(WriterRevoked), store.session() as session:  # noqa: PT012
+        root = store.take_in(session, TreeSource(TREE, PreviousTree()), PreviousTree(), advance=nothing)
+        (intent,) = intents_of(store).live()
+        assert fence.revoke(intent.intent_id) == frozenset()
+        session.finish(new_record("p", root, session.stats))
+    with pytest.raises(WriterRevoked):
+        store.adopt_point("p")
+    announce(store, 1, ["points/p"], ["p"])
+    intents_of(store).revoke(Revocation(version=1, intent_id=intent.intent_id, admitted=[], written_at=0))
+    assert back_up(store_with(backend, fence=fence), "q", TREE, previous="p").stats.read_items == 2
+
+
+def test_what_was_admitted_stays_admitted_after_the_revocation() -> None:
+    fence = MemoryFence()
+    assert fence.admit("one", "p")
+    assert fence.revoke("one") == {"p"}
+    assert fence.revoke("one") == {"p"}
+    assert fence.admit("one", "p")
+    assert not fence.admit("one", "q")
+
+
+def nothing(items: int, size: int) -> None:
+    del items, size
