@@ -205,7 +205,8 @@ def put_keys(
     stored = KeyObject(version, vault_id, provider.name, wrapped, keys.newest_epoch)
     backend.put(f"keys/{number}", [msgspec.msgpack.encode(stored)])
     try:
-        if _unwrap(read_key_object(backend, number, vault_id), provider) != keys:
+        given_back = read_key_object(backend, number, vault_id)
+        if given_back != stored or _unwrap(given_back, provider) != keys:
             raise Damaged(f"keys/{number} does not hold what was put there")
     except (Damaged, KeyMismatch, ObjectMissing):
         with suppress(StoreError):

@@ -9,6 +9,7 @@ frame is and where it belongs is authenticated with it. docs/formats/objects.md 
 
 from __future__ import annotations
 
+import os
 import secrets
 import struct
 import threading
@@ -108,12 +109,14 @@ class ObjectSeal:
 class NewSeal(ObjectSeal):
     """Seals the frames of an object that is being made, and opens them. Threads may share it.
 
-    It draws its own salt, so that nothing can be sealed under the key of an object that is there already.
+    It draws its own salt, so that nothing can be sealed under the key of an object that is there already; and
+    it seals in the process that made it alone: after a fork both would count on from the same number.
     """
 
     def __init__(self, keys: VaultKeys, vault_id: bytes, kind: ObjectType, name: str) -> None:
         salt = secrets.token_bytes(SALT_BYTES)
         super().__init__(keys, vault_id, HEADER.pack(MAGIC, VERSION, kind, keys.newest_epoch, salt), name)
+        self._process = os.getpid()
         self._used: set[int] = set()
         self._lock = threading.Lock()
 
@@ -130,6 +133,8 @@ class NewSeal(ObjectSeal):
         return self.of_frame(number)
 
     def _use(self, number: int) -> None:
+        if os.getpid() != self._process:
+            raise ValueError(f"{self.name}: it was begun before a fork; the child must begin its own")
         with self._lock:
             if number in self._used:
                 raise ValueError(f"{self.name}: number {number} has sealed a frame already")
