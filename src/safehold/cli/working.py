@@ -16,6 +16,7 @@ from safehold.jobs.runners import all_runners
 from safehold.jobs.upkeep import all_upkeep
 from safehold.jobs.vaults import VaultAccess
 from safehold.jobs.worker import Worker, WorkerSettings, work_until_told
+from safehold.store.key_providers.retry import RetryProvider
 from safehold.store.key_providers.urls import open_provider
 
 
@@ -44,7 +45,8 @@ def worker_of(installation: Installation) -> Worker:
     """A worker of the installation, not yet running."""
     settings = installation.settings
     engine = EngineSettings(url=installation.folder.jobs_url(settings))
-    assembled = (installation.catalog, vault_access(installation), connector_of, installation.clock)
+    access = VaultAccess(installation.catalog, RetryProvider(vault_access(installation).provider))
+    assembled = (installation.catalog, access, connector_of, installation.clock)
     return Worker(
         WorkerSettings(
             engine=engine,
