@@ -324,7 +324,12 @@ def test_a_point_written_after_its_job_had_ended_elsewhere_is_taken_back(house: 
     upkeep = {
         each.name: each
         for each in all_upkeep(
-            house.catalog, house.access, connector_of, house.clock, discovery_seconds=3600.0
+            house.catalog,
+            house.access,
+            connector_of,
+            house.clock,
+            discovery_seconds=3600.0,
+            scrub_bytes_per_day=0,
         )
     }
     house.clock.at += timedelta(hours=1)

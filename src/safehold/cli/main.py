@@ -27,6 +27,7 @@ COMMANDS = {  # name: module in this room that holds a command of that name
     "points": "points",
     "restore": "restore",
     "verify": "verify",
+    "store": "store",
     "keys": "keys",
     "status": "status",
 }

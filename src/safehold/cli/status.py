@@ -30,5 +30,8 @@ def command(data: Path, as_json: bool) -> None:
     click.echo(f"protected   {found['protected_count']} resources by {found['point_count']} recovery points")
     counts = ", ".join(f"{count} {state}" for state, count in sorted(found["jobs"].items()))
     click.echo(f"jobs        {counts or 'none'} (30 days)")
+    for each in found["scrubs"]:
+        age = "never yet" if each["oldest_days"] is None else f"longest unread {each['oldest_days']} days"
+        click.echo(f"read back   {each['vault']}: {age}")
     for trouble in found["troubles"]:
         click.echo(f"attention   {trouble}")

@@ -8,7 +8,9 @@ from typing import Any
 from safehold.cli.declaring import all_sources
 from safehold.cli.installation import Installation
 from safehold.cli.listing import job_rows, paged
-from safehold.records import nodes
+from safehold.jobs.scrubbing import alarms
+from safehold.records import nodes, scrubs, vaults
+from safehold.store.scrub import is_overdue
 
 JOBS_SEEN = 1000
 TROUBLES_TOLD = 5
@@ -18,8 +20,9 @@ def summary(installation: Installation) -> dict[str, Any]:
     """Everything at a glance, as plain values."""
     client = installation.client
     sources = all_sources(installation)
-    vaults = list(paged(client, "ListBackupVaults", "BackupVaultList"))
+    listed = list(paged(client, "ListBackupVaults", "BackupVaultList"))
     jobs = job_rows(client, limit=JOBS_SEEN)
+    scrubbed = _scrubs(installation)
     is_running = installation.folder.is_locked()
     return {
         "is_running": is_running,
@@ -30,12 +33,33 @@ def summary(installation: Installation) -> dict[str, Any]:
         "worker_count": live_workers(installation),
         "source_count": len(sources),
         "resource_count": sum(source["resource_count"] for source in sources),
-        "vault_count": len(vaults),
-        "point_count": sum(vault.get("NumberOfRecoveryPoints", 0) for vault in vaults),
+        "vault_count": len(listed),
+        "point_count": sum(vault.get("NumberOfRecoveryPoints", 0) for vault in listed),
         "protected_count": len(list(paged(client, "ListProtectedResources", "Results"))),
         "jobs": dict(Counter(job["state"] for job in jobs)),
-        "troubles": _troubles(sources, jobs),
+        "scrubs": scrubbed,
+        "troubles": [alarm for each in scrubbed for alarm in each["alarms"]] + _troubles(sources, jobs),
     }
+
+
+def _scrubs(installation: Installation) -> list[dict[str, Any]]:
+    """How long parts of each vault that holds something were not read back, and what is damaged."""
+    now = installation.clock.now()
+    with installation.catalog.read() as tx:
+        mine = [v for v in vaults.every(tx) if v.account_id == installation.account_id and v.point_count]
+        states = [(vault, scrubs.of(tx, vault)) for vault in mine]
+    return [
+        {
+            "vault": vault.name,
+            "scrubbed_at": state.ended_at,
+            "oldest_at": state.oldest_at,
+            "oldest_days": None if state.oldest_at is None else (now - state.oldest_at).days,
+            "is_overdue": is_overdue(state.oldest_at or vault.created_at, now),
+            "condemned_count": state.condemned_count,
+            "alarms": alarms(vault, state, now),
+        }
+        for vault, state in states
+    ]
 
 
 def live_workers(installation: Installation) -> int:

@@ -56,7 +56,11 @@ def worker_of(installation: Installation) -> Worker:
         installation.catalog,
         all_runners(*assembled),
         installation.clock,
-        upkeep=all_upkeep(*assembled, discovery_seconds=settings.discovery_seconds),
+        upkeep=all_upkeep(
+            *assembled,
+            discovery_seconds=settings.discovery_seconds,
+            scrub_bytes_per_day=settings.scrub_bytes_per_day,
+        ),
     )
 
 

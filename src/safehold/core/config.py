@@ -48,6 +48,9 @@ class Settings:
         "A worker silent for so long is taken for dead, its jobs go to others.", 15.0
     )  # type: ignore[assignment]
     discovery_seconds: float = _option("How often sources are asked what they hold.", 300.0)  # type: ignore[assignment]
+    scrub_bytes_per_day: int = _option(
+        "Bytes of each vault that are read back and checked a day, longest unread first; 0: none.", 64 << 30
+    )  # type: ignore[assignment]
 
 
 class DataFolder:

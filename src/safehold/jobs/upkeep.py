@@ -11,12 +11,14 @@ from safehold.jobs.amending import AmendmentWriter
 from safehold.jobs.discarding import Discarder
 from safehold.jobs.discovery import discover_due
 from safehold.jobs.runners import all_runners
+from safehold.jobs.scrubbing import Scrubber
 from safehold.jobs.vaults import VaultAccess
 from safehold.jobs.worker import Upkeep
 from safehold.records import idempotency
 from safehold.records.engine import Catalog
 
 MINUTE, HOUR = 60.0, 3600.0
+SCRUB_SECONDS = 0.5  # between two pieces of a vault that is being read back
 TOKEN_DAYS = 7  # far longer than any client goes on sending the same request
 
 
@@ -27,10 +29,12 @@ def all_upkeep(
     clock: Clock,
     *,
     discovery_seconds: float,
+    scrub_bytes_per_day: int,
 ) -> list[Upkeep]:
     """The one list of it."""
     writer = AmendmentWriter(catalog, access, clock)
     discarder = Discarder(catalog, all_runners(catalog, access, connector_of, clock), clock)
+    scrubber = Scrubber(catalog, access, clock, bytes_per_day=scrub_bytes_per_day)
 
     def discover() -> int:
         return discover_due(catalog, connector_of, now=clock.now(), every_seconds=discovery_seconds)
@@ -45,4 +49,5 @@ def all_upkeep(
         Upkeep("forget what vaults know", HOUR, writer.forget_written),
         Upkeep("take back what jobs left", MINUTE, discarder.discard_due),
         Upkeep("forget tokens", HOUR, forget_tokens),
+        Upkeep("scrub", SCRUB_SECONDS, scrubber.work),
     ]
