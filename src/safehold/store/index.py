@@ -63,6 +63,8 @@ class FragmentLike(Protocol):
 
     def names(self, name: str) -> bool: ...
 
+    def runs_of_names(self) -> Iterator[list[str]]: ...
+
     def rows(self) -> Iterator[list[bytes]]: ...
 
 
@@ -103,6 +105,9 @@ class Fragment:
 
     def names(self, name: str) -> bool:
         return name in self._names
+
+    def runs_of_names(self) -> Iterator[list[str]]:
+        yield [ref.name for ref in self.objects]
 
     def rows(self) -> Iterator[list[bytes]]:
         for first in range(0, len(self), RUN_ROWS):
@@ -181,7 +186,7 @@ class Index:
         sizes = self._sizes
         if sizes is None:
             return False
-        return any(self._each(lambda fragment: not all(ref.name in sizes for ref in fragment.objects)))
+        return any(self._each(lambda fragment: not all(map(sizes.holds_all, fragment.runs_of_names()))))
 
     def condemn(self, place: Place) -> None:
         """What lies there was read and is damaged: nothing in this process shall look there again."""

@@ -1,32 +1,43 @@
-"""Which objects a listing told of, and how long they are: 24 bytes each, not a Python object."""
+"""Which objects a listing told of, and how long they are: 24 bytes each, not a Python object.
+
+A vault of ten million chunks may have 300,000 packs, and every session asks whether they all are there: names
+are taken many at a time.
+"""
 
 from __future__ import annotations
 
+import sys
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from operator import lt
 
 from safehold.store.backends.contract import ObjectInfo
 
 RANDOM_HEX = 32  # digits in the names of packs, trees and fragments
+AT_A_TIME = 4096
 
 
 class ObjectSizes:
-    """Which objects there are and how long they are, as listings told: 24 bytes for each pack.
-
-    Not thread-safe while something is added.
-    """
+    """Not thread-safe while something is added."""
 
     def __init__(self) -> None:
-        self._folders: dict[str, _Folder] = {}
+        self._folders: dict[str, _Folder] = defaultdict(_Folder)
         self._others: dict[str, int] = {}  # named otherwise, or out of order
 
     def add_listing(self, infos: Iterable[ObjectInfo]) -> None:
         """Objects in name order, as a backend lists them."""
-        for info in infos:
-            folder, _, rest = info.name.partition("/")
-            if len(rest) != RANDOM_HEX or not self._folder(folder).add(rest, info.size_bytes):
-                self._others[info.name] = info.size_bytes
+        pending = iter(infos)
+        while some := list(islice(pending, AT_A_TIME)):
+            sizes = {info.name: info.size_bytes for info in some}
+            for folder, digits in _by_folder(sizes).items():
+                named = [f"{folder}/{one}" for one in digits]
+                if self._folders[folder].add(digits, [sizes[name] for name in named]):
+                    for name in named:
+                        del sizes[name]
+            self._others.update(sizes)
 
     def add(self, sizes: Mapping[str, int]) -> None:
         self._others.update(sizes)
@@ -37,17 +48,19 @@ class ObjectSizes:
         if size is not None:
             return size
         folder, _, rest = name.partition("/")
-        found = self._folders.get(folder)
-        return found.get(rest) if found is not None and len(rest) == RANDOM_HEX else None
+        halves = _halves([rest]) if len(rest) == RANDOM_HEX else None
+        return self._folders[folder].get(halves[0][0], halves[1][0]) if halves is not None else None
 
     def __contains__(self, name: str) -> bool:
         return self.get(name) is not None
 
-    def _folder(self, name: str) -> _Folder:
-        found = self._folders.get(name)
-        if found is None:
-            found = self._folders[name] = _Folder()
-        return found
+    def holds_all(self, names: Sequence[str]) -> bool:
+        """Is every one of them there?"""
+        rest = set(names)
+        for folder, digits in _by_folder(names).items():
+            if self._folders[folder].holds_all(digits):
+                rest.difference_update([f"{folder}/{one}" for one in digits])
+        return all(name in self for name in rest)
 
 
 class _Folder:
@@ -58,30 +71,48 @@ class _Folder:
         self._second = array("Q")
         self._sizes = array("Q")
 
-    def add(self, digits: str, size: int) -> bool:
-        """False when it cannot be kept here: another form of name, or not after the last one."""
+    def add(self, digits: Sequence[str], sizes: Sequence[int]) -> bool:
+        """False when they cannot be kept here: another form of name, or not in order after the last one."""
         halves = _halves(digits)
-        if halves is None or (self._first and halves[0] <= self._first[-1]):
+        if halves is None or (self._first and halves[0][0] <= self._first[-1]):
             return False
-        self._first.append(halves[0])
-        self._second.append(halves[1])
-        self._sizes.append(size)
+        if not all(map(lt, halves[0], halves[0][1:])):
+            return False
+        self._first += halves[0]
+        self._second += halves[1]
+        self._sizes.extend(sizes)
         return True
 
-    def get(self, digits: str) -> int | None:
-        halves = _halves(digits)
-        if halves is None:
-            return None
-        row = bisect_left(self._first, halves[0])
-        is_there = row < len(self._first) and (self._first[row], self._second[row]) == halves
+    def get(self, first: int, second: int) -> int | None:
+        row = bisect_left(self._first, first)
+        is_there = row < len(self._first) and self._first[row] == first and self._second[row] == second
         return self._sizes[row] if is_there else None
 
+    def holds_all(self, digits: Sequence[str]) -> bool:
+        halves = _halves(digits)
+        return halves is not None and None not in map(self.get, *halves)
 
-def _halves(digits: str) -> tuple[int, int] | None:
+
+def _by_folder(names: Iterable[str]) -> dict[str, list[str]]:
+    """The random names among them, by folder and without it."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        folder, _, rest = name.partition("/")
+        if len(rest) == RANDOM_HEX:
+            found[folder].append(rest)
+    return found
+
+
+def _halves(digits: Sequence[str]) -> tuple[array[int], array[int]] | None:
+    """Each name as two numbers; None when one of them is not made of lower-case digits alone."""
+    joined = "".join(digits)
     try:
-        raw = bytes.fromhex(digits)
+        raw = bytes.fromhex(joined)
     except ValueError:
         return None
-    if raw.hex() != digits:
+    if raw.hex() != joined:
         return None
-    return int.from_bytes(raw[:8], "big"), int.from_bytes(raw[8:], "big")
+    numbers = array("Q", raw)
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    return numbers[0::2], numbers[1::2]

@@ -9,6 +9,7 @@ import struct
 import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 from safehold.core.errors import Damaged
 from safehold.store.places import ObjectRef
@@ -54,8 +55,14 @@ class ObjectTable(Sequence[ObjectRef]):
     def name(self, number: int) -> str:
         return self._name_in(*self._frame(number))
 
-    def names(self) -> Iterator[str]:
-        return map(self.name, range(self._count))
+    def runs_of_names(self) -> Iterator[list[str]]:
+        """All names in order, many at a time."""
+        for first in range(0, self._count, TABLE_OBJECTS):
+            frame, _ = self._frame(first)
+            (count,) = NUMBER.unpack_from(frame)
+            names = frame[(NUMBER.size + HEADER_BYTES) * count + NUMBER.size :].decode()
+            ends = struct.unpack_from(f">{count}I", frame, NUMBER.size)
+            yield [names[start:end] for start, end in pairwise((0, *ends))]
 
     def named(self, name: str) -> Iterator[ObjectRef]:
         """Every object of that name: two attempts at one point give two."""

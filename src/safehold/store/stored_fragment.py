@@ -139,6 +139,9 @@ class StoredFragment:
         """Does it speak of an object of that name?"""
         return next(self.objects.named(name), None) is not None
 
+    def runs_of_names(self) -> Iterator[list[str]]:
+        return self.objects.runs_of_names()
+
     def rows(self) -> Iterator[list[bytes]]:
         """All rows, in order, many at a time."""
         for first in range(0, self.block_count, READ_AHEAD_BLOCKS):
