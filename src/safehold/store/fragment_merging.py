@@ -19,6 +19,7 @@ GROWTH = 2  # the shortest that is left alone is so many times as long as what i
 NUMBER_BYTES = 4  # of an object, the first of a place
 NUMBER_END = ID_BYTES + NUMBER_BYTES
 LEFT_OUT = 0xFFFFFFFF
+ROWS_AT_HAND = 65_536  # of all fragments that are merged; some 20 MB
 
 Numbers: TypeAlias = "array[int]"  # of a fragment's objects in the merged fragment
 
@@ -63,8 +64,8 @@ def _numbered(which: int, fragment: FragmentLike) -> Iterator[tuple[ObjectRef, i
         yield fragment.objects[number], which, number
 
 
-def renumbered_rows(fragment: FragmentLike, numbers: Numbers) -> Iterator[list[bytes]]:
-    """The fragment's rows with the objects' new numbers, but for those of objects left out.
+def renumbered_rows(fragment: FragmentLike, numbers: Numbers, most: int) -> Iterator[list[bytes]]:
+    """The fragment's rows, so many at a time, with the objects' new numbers; not those of objects left out.
 
     # INVARIANT: a fragment's objects are in order, and so are the united ones: rows stay in order.
     """
@@ -72,7 +73,7 @@ def renumbered_rows(fragment: FragmentLike, numbers: Numbers) -> Iterator[list[b
     packed.byteswap()
     wanted = packed.tobytes()
     has_gaps = LEFT_OUT in numbers
-    for rows in fragment.rows():
+    for rows in fragment.rows(most):
         new = []
         for row in rows:
             at = NUMBER_BYTES * int.from_bytes(row[ID_BYTES:NUMBER_END], "big")

@@ -100,6 +100,7 @@ class FragmentWriter:
         while len(self._filters) < self._shape.partitions:
             self._close_partition(self._end_of_partition())
         frames = [self._head(), *self._filters, *self._tables]
+        self._filters, self._tables = [], []
         self._may_be_known = True
         try:
             self._size += self._put(self.name, frames, self._blocks).size_bytes
@@ -157,13 +158,16 @@ class FragmentWriter:
         return msgspec.msgpack.encode(head)
 
     def _put(self, name: str, frames: list[bytes], blocks: list[bytes]) -> _Put:
+        """Both lists are emptied: nothing is held plain and sealed at once, but for one frame."""
         seal = NewSeal(self._keys, self._vault_id, ObjectType.INDEX, name)
-        sealed = [seal_frame(seal, number, [frame]) for number, frame in enumerate(frames)]
-        sealed += (_seal_raw(seal, number, block) for number, block in enumerate(blocks, len(frames)))
-        notes = [
-            FrameNote(int(FrameKind.RECORD), len(frame), [len(plain)], b"")
-            for frame, plain in zip(sealed, [*frames, *blocks], strict=True)
-        ]
+        sealed: list[bytes | bytearray] = []
+        notes = []
+        for kind, plain in ((seal_frame, frames), (_seal_raw, blocks)):
+            plain.reverse()
+            while plain:
+                frame = plain.pop()
+                sealed.append(kind(seal, len(sealed), [frame]))
+                notes.append(FrameNote(int(FrameKind.RECORD), len(sealed[-1]), [len(frame)], b""))
         parts = assemble(seal, sealed, notes)
         self._backend.put(name, parts)
         return _Put(ObjectRef(name, seal.header), sum(map(len, parts)))
@@ -174,8 +178,9 @@ class _Put(NamedTuple):
     size_bytes: int
 
 
-def _seal_raw(seal: NewSeal, number: int, block: bytes) -> bytearray:
+def _seal_raw(seal: NewSeal, number: int, parts: Sequence[bytes]) -> bytearray:
     """Sealed as it is: blocks of equal length stand where they can be found without a list."""
+    (block,) = parts
     sealed = seal.seal(number, RAW + block)
     if decode_frame(seal.open(number, sealed)) != block:
         raise StoreError(f"{seal.name}: block {number} did not open to what was sealed; nothing was stored")

@@ -65,7 +65,7 @@ class FragmentLike(Protocol):
 
     def runs_of_names(self) -> Iterator[list[str]]: ...
 
-    def rows(self) -> Iterator[list[bytes]]: ...
+    def rows(self, most: int = RUN_ROWS) -> Iterator[list[bytes]]: ...
 
 
 LOST = (Damaged, ObjectMissing, KeyMismatch)  # the fragment, not the backend, fails
@@ -109,9 +109,10 @@ class Fragment:
     def runs_of_names(self) -> Iterator[list[str]]:
         yield [ref.name for ref in self.objects]
 
-    def rows(self) -> Iterator[list[bytes]]:
-        for first in range(0, len(self), RUN_ROWS):
-            run = range(first, min(first + RUN_ROWS, len(self)))
+    def rows(self, most: int = RUN_ROWS) -> Iterator[list[bytes]]:
+        """All rows, in order, so many at a time."""
+        for first in range(0, len(self), most):
+            run = range(first, min(first + most, len(self)))
             yield [
                 self.ids[ID_BYTES * n : ID_BYTES * (n + 1)]
                 + self.places[PLACE.size * n : PLACE.size * (n + 1)]

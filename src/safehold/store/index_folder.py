@@ -6,12 +6,19 @@ from array import array
 from collections import defaultdict
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import repeat
 from typing import NamedTuple
 
 from safehold.core.errors import ObjectMissing
 from safehold.store.backends.contract import Backend
 from safehold.store.backends.memory import MemoryBackend
-from safehold.store.fragment_merging import merged_rows, renumbered_rows, to_merge, united_objects
+from safehold.store.fragment_merging import (
+    ROWS_AT_HAND,
+    merged_rows,
+    renumbered_rows,
+    to_merge,
+    united_objects,
+)
 from safehold.store.fragment_writer import FragmentWriter, WrittenFragment
 from safehold.store.index import LOST, FragmentLike, Index, parse_fragment, rows_over, version_of
 from safehold.store.keys import VaultKeys
@@ -104,7 +111,8 @@ class IndexFolder:
         writer = self._writer(sum(map(len, fragments)), replaces=sorted(replaces))
         numbers = [array("I", bytes(4 * len(fragment.objects))) for fragment in fragments]
         writer.add_objects(united_objects(fragments, numbers, without))
-        return _fill(writer, merged_rows(map(renumbered_rows, fragments, numbers)))
+        most = ROWS_AT_HAND // max(1, len(fragments))
+        return _fill(writer, merged_rows(map(renumbered_rows, fragments, numbers, repeat(most))))
 
     def _writer(self, most_rows: int, replaces: Sequence[str] = ()) -> FragmentWriter:
         return FragmentWriter(

@@ -7,12 +7,12 @@ it may yet give up and take it back.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing
 from safehold.store.backends.contract import Backend
-from safehold.store.index import Index, build_fragment
-from safehold.store.objects import SealedObject
+from safehold.store.index import Index
+from safehold.store.objects import Directory, SealedObject
 from safehold.store.places import ObjectRef, Place
 from safehold.store.sealing import HEADER_BYTES, ObjectType
 
@@ -25,7 +25,15 @@ class CompleteIndex:
     Those are read once, when a chunk is asked for that the index does not know.
     """
 
-    def __init__(self, index: Index, backend: Backend, open_object: Callable[[str], SealedObject]) -> None:
+    def __init__(
+        self,
+        index: Index,
+        backend: Backend,
+        open_object: Callable[[str], SealedObject],
+        gather: Callable[[Iterable[tuple[ObjectRef, Directory]]], Index],
+    ) -> None:
+        """gather: makes an index over objects, whatever their number."""
+        self._gather = gather
         self._index = index
         self._backend = backend
         self._open_object = open_object
@@ -49,9 +57,8 @@ class CompleteIndex:
             lost = len(self._index.unreadable)
             if self._rest is None or lost > self._known_lost:
                 self._known_lost = lost
-                opened = [(ObjectRef(o.name, o.seal.header), o.directory) for o in self._open_uncovered()]
-                self._rest = Index()
-                self._rest.add(build_fragment(opened))
+                opened = self._open_uncovered()
+                self._rest = self._gather((ObjectRef(o.name, o.seal.header), o.directory) for o in opened)
             return self._rest
 
     def _open_uncovered(self) -> Iterator[SealedObject]:

@@ -11,6 +11,7 @@ from safehold.store.contents import GetPage
 from safehold.store.trees import find_item, read_directory
 
 KEPT_LISTINGS = 256
+KEPT_ITEMS = 65_536  # in all of them together, but for one directory and those above it
 
 
 class PointTree(PreviousTree):
@@ -22,6 +23,7 @@ class PointTree(PreviousTree):
         self._get_page = get_page
         self._is_tolerant = is_tolerant
         self._kept: OrderedDict[bytes, Mapping[bytes, Item]] = OrderedDict()
+        self.kept_items = 0
 
     def root(self) -> Item:
         return self._root
@@ -39,10 +41,20 @@ class PointTree(PreviousTree):
             if not self._is_tolerant:
                 raise
             found = {}
-        self._kept[path] = found
-        if len(self._kept) > KEPT_LISTINGS:
-            self._kept.popitem(last=False)
+        self._keep(path, found)
         return found
+
+    def _keep(self, path: bytes, found: Mapping[bytes, Item]) -> None:
+        self._kept[path] = found
+        self.kept_items += len(found)
+        if len(self._kept) <= KEPT_LISTINGS and self.kept_items <= KEPT_ITEMS:
+            return
+        for other in list(self._kept):
+            # Those above are asked for again and again while their sub-directories are walked.
+            if not _is_within(path, other):
+                self.kept_items -= len(self._kept.pop(other))
+                if len(self._kept) <= KEPT_LISTINGS and self.kept_items <= KEPT_ITEMS:
+                    return
 
     def directory(self, path: bytes) -> Item | None:
         """The directory's own item, or None."""
@@ -89,3 +101,7 @@ class PointTree(PreviousTree):
             yield Listing(here, items)
             below = [(join(here, sub.name), sub) for sub in items if sub.kind == ItemKind.DIRECTORY]
             pending.extend(reversed(below))
+
+
+def _is_within(path: bytes, directory: bytes) -> bool:
+    return not directory or path == directory or path.startswith(directory + b"/")

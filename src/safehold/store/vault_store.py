@@ -33,6 +33,7 @@ from safehold.store.points import (
 )
 from safehold.store.rebuilding import CHUNK_FOLDERS, CompleteIndex
 from safehold.store.restoring import RestoreCounts, Restoring, Skip, Target
+from safehold.store.scratch_index import ScratchIndex
 from safehold.store.sealing import NewSeal, ObjectType
 from safehold.store.session import Session
 from safehold.store.tombstones import Listed, Tombstones
@@ -178,7 +179,12 @@ class VaultStore:
 
     def chunks(self) -> ChunkReader:
         if self._complete is None:
-            self._complete = CompleteIndex(self.index(), self.backend, self.object)
+            self._complete = CompleteIndex(
+                self.index(),
+                self.backend,
+                self.object,
+                lambda objects: ScratchIndex(objects, self.keys, self.vault_id),
+            )
         return ChunkReader(self._frames, self._complete, self.keys.chunk_id_key)
 
     # -- amendments
