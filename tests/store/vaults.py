@@ -14,6 +14,7 @@ from safehold.store.backends.contract import Backend, ObjectInfo
 from safehold.store.backends.memory import MemoryBackend
 from safehold.store.chunking import InMemory
 from safehold.store.key_providers.key_file import KeyFile
+from safehold.store.locking import PointLock
 from safehold.store.points import PointRecord
 from safehold.store.vault_store import VaultStore
 
@@ -227,9 +228,10 @@ def back_up(
     previous: str | None = None,
     vanished: Sequence[bytes] = (),
     block_bytes: int = 1 << 20,
+    lock: PointLock | None = None,
 ) -> PointRecord:
     before = store.previous_tree(store.point(previous)) if previous else PreviousTree()
-    with store.session(parents=[previous] if previous else []) as session:
+    with store.session(parents=[previous] if previous else [], lock=lock) as session:
         source = TreeSource(tree, before, vanished=vanished, block_bytes=block_bytes)
         root = store.take_in(session, source, before, advance=lambda items, size: None)
         return session.finish(new_record(point_id, root, session.stats, previous_point_id=previous))

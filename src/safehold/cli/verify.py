@@ -38,7 +38,7 @@ def command(data: Path, vault: str | None, read_data: bool, as_json: bool) -> No
 def _tell(report: dict[str, object]) -> None:
     read = report["bytes_read"]
     assert isinstance(read, int)
-    state = "well" if report["is_well"] else f"{report['problem_count']} problems, {report['verdict']}"
+    state = f"{report['problem_count']} problems, {report['verdict']}" if report["problem_count"] else "well"
     counts = f"{report['points']} points, {report['objects']} objects, {size_text(read)} read"
     click.echo(f"{report['vault']}: {state} ({counts})")
     problems = report["problems"]
@@ -46,3 +46,10 @@ def _tell(report: dict[str, object]) -> None:
     for problem in problems:
         doubt = "" if problem["verdict"] == "damaged" else f" ({problem['verdict']})"
         click.echo(f"  {problem['where']}: {problem['path'] or '(all of it)'}: {problem['what']}{doubt}")
+    intruders = report["intruders"]
+    assert isinstance(intruders, list)
+    for intruder in intruders:
+        click.echo(f"  {intruder['where']}: {intruder['what']}")
+    if intruders:
+        count = report["intruder_count"]
+        click.echo(f"  {count} versions and marks by others; `safehold store repair-versions` removes them")

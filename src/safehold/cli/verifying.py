@@ -40,6 +40,8 @@ def _report(installation: Installation, vault: Vault, *, read_data: bool) -> dic
         "bytes_read": report.bytes_read,
         "problem_count": report.problem_count,
         "unreadable_count": report.unreadable_count,
+        "intruder_count": report.intruder_count,
+        "intruders": [{"where": each.where, "what": each.what} for each in report.intruders],
         "problems": [
             {
                 "where": each.where,

@@ -236,6 +236,15 @@ def read_key_object(backend: Backend, number: int, vault_id: bytes) -> KeyObject
     return stored
 
 
+def may_hold_keys(vault_id: bytes, backend: Backend, name: str) -> bool:
+    """Is that a key object of this vault, by its form? Only its provider could tell for certain."""
+    try:
+        read_key_object(backend, int(name.removeprefix("keys/")), vault_id)
+    except (Damaged, ObjectMissing, ValueError):
+        return False
+    return True
+
+
 def key_numbers(backend: Backend) -> list[int]:
     """Of all key objects, the newest first."""
     names = (info.name.removeprefix("keys/") for info in backend.list("keys/"))

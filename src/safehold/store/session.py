@@ -1,7 +1,7 @@
 """One recovery point being written: chunks and pages in, one record at the end.
 
-# ORDER: packs and trees, then the index fragment, then the point record. Whatever dies before the record
-# leaves nothing that a reader sees; whatever dies after it has lost nothing.
+# ORDER: packs and trees, then the index fragment, then locks (locking.py), then the point record. Whatever
+# dies before the record leaves nothing that a reader sees; whatever dies after it has lost nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from safehold.store.index import FragmentLike, Index, build_fragment, ids_in
 from safehold.store.index_folder import IndexFolder
 from safehold.store.intents import Announcement
 from safehold.store.keys import VaultKeys
+from safehold.store.locking import Keeping
 from safehold.store.objects import Directory, FrameKind, SealedObject
 from safehold.store.packing import (
     FRAME_BYTES,
@@ -52,8 +53,12 @@ class Session:
         *,
         has_gaps: bool = False,
         named_chunks: int = NAMED_CHUNKS,
+        keeping: Keeping | None = None,
     ) -> None:
-        """`has_gaps`: of what an earlier point refers to, something may be gone or about to go."""
+        """has_gaps: of what an earlier point refers to, something may be gone or about to go
+        keeping: sees to the locks, in a vault that has them
+        """
+        backend = backend if keeping is None else keeping.backend
         self.stats = PointStats()
         self._backend = backend
         self._keys = keys
@@ -73,6 +78,7 @@ class Session:
         self._workshop = Workshop(backend)
         self._named_chunks = named_chunks
         self._folder = IndexFolder(backend, keys, vault_id)
+        self._keeping = keeping
         self._unnamed: list[StoredObject] = []  # taken from the workshop, and no fragment can name them yet
 
     def __enter__(self) -> Self:
@@ -133,7 +139,11 @@ class Session:
         return identity
 
     def _add(self, kind: FrameKind, identity: bytes, data: bytes | memoryview) -> None:
-        if identity in self._new or identity in self._index:
+        if identity in self._new:
+            return
+        if identity in self._index:
+            if self._keeping is not None:
+                self._keeping.note(self._index, identity)
             return
         self._new.add(identity)
         self.stats.new_chunks += 1
@@ -210,6 +220,8 @@ class Session:
             self._workshop.seal(point, frame)
         record.stats = self.stats
         record.intent_id, record.epoch = self._announcement.intent_id, self._announcement.epoch
+        if self._keeping is not None:
+            self._keeping.secure(record)
         self._workshop.seal(point, Frame(FrameKind.RECORD, [encode_record(record)], []))
         return self._commit(point, record)
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 
 from safehold.core.errors import Damaged, KeyMismatch, ObjectExists, ObjectMissing
 from safehold.domain.items import Item, PreviousTree
-from safehold.store.backends.contract import Backend
+from safehold.store.backends.contract import Backend, Retention
+from safehold.store.backends.first_written import FirstWritten, first_written
 from safehold.store.backup import Advance, Backup, Source
 from safehold.store.chunks import ChunkReader, FrameReader
 from safehold.store.condemned import read_notes
@@ -19,7 +21,9 @@ from safehold.store.index import Fragment, Index, build_fragment
 from safehold.store.index_folder import IndexFolder
 from safehold.store.intents import Intents, adopted
 from safehold.store.key_providers.contract import KeyProvider
-from safehold.store.keys import VaultKeys, open_or_create_keys, read_keys
+from safehold.store.keys import VaultKeys, may_hold_keys, open_or_create_keys, read_keys
+from safehold.store.locking import KEYS_FOLDER, Keeping, LockedWrites, PointLock, needs_locks
+from safehold.store.object_use import objects_used
 from safehold.store.objects import FrameKind, FrameNote, SealedObject, assemble
 from safehold.store.parents import are_whole
 from safehold.store.places import ObjectRef
@@ -49,6 +53,8 @@ class VaultStore:
         self, backend: Backend, keys: VaultKeys, vault_id: bytes, *, intents: Intents | None = None
     ) -> None:
         """`intents`: those of the process, when its sessions share them; else each session has its own."""
+        if isinstance(backend, FirstWritten):
+            backend.is_ours = self._authenticates
         self.backend = backend
         self.keys = keys
         self.vault_id = vault_id
@@ -63,12 +69,24 @@ class VaultStore:
     @classmethod
     def for_writing(cls, backend: Backend, provider: KeyProvider, vault_id: bytes) -> VaultStore:
         """The vault's store; its keys are made when it has none yet."""
+        backend = first_written(backend, partial(may_hold_keys, vault_id))
         return cls(backend, open_or_create_keys(backend, provider, vault_id), vault_id)
 
     @classmethod
     def for_reading(cls, backend: Backend, provider: KeyProvider, vault_id: bytes) -> VaultStore:
         """The store of a vault that was written to. Raises ObjectMissing, KeyMismatch, Damaged."""
+        backend = first_written(backend, partial(may_hold_keys, vault_id))
         return cls(backend, read_keys(backend, provider, vault_id), vault_id)
+
+    def _authenticates(self, backend: Backend, name: str) -> bool:
+        """Is what lies there under that name ours? Of key objects their form alone tells."""
+        if name.startswith(KEYS_FOLDER):
+            return may_hold_keys(self.vault_id, backend, name)
+        try:
+            SealedObject(backend, self.keys, self.vault_id, name)
+        except (Damaged, KeyMismatch, ObjectMissing):
+            return False
+        return True
 
     def object(self, name: str) -> SealedObject:
         return SealedObject(self.backend, self.keys, self.vault_id, name)
@@ -189,8 +207,19 @@ class VaultStore:
 
     # -- amendments
 
-    def amend(self, point_id: str, kind: str, facts: dict[str, str], *, written_at: int) -> Amendment:
-        """Write down a later fact about a point. Several writers get sequence numbers of their own."""
+    def amend(
+        self,
+        point_id: str,
+        kind: str,
+        facts: dict[str, str],
+        *,
+        written_at: int,
+        kept: Retention | None = None,
+    ) -> Amendment:
+        """Write down a later fact about a point. Several writers get sequence numbers of their own.
+
+        kept  the lock that the amendment gets, in a vault that is locked
+        """
         folder = f"{ObjectType.AMENDMENT.folder}{point_id}/"
         # From the names alone: one amendment that cannot be read must not keep later facts out.
         sequence = max((int(info.name.removeprefix(folder)) for info in self.backend.list(folder)), default=0)
@@ -201,7 +230,7 @@ class VaultStore:
             )
             name = f"{folder}{sequence:08}"
             with suppress(ObjectExists):
-                self.put_records(ObjectType.AMENDMENT, name, [encode_record(amendment)])
+                self.put_records(ObjectType.AMENDMENT, name, [encode_record(amendment)], kept)
                 return amendment
 
     def amendments(self, point_id: str) -> list[Amendment]:
@@ -217,7 +246,9 @@ class VaultStore:
     def is_deleted(self, point_id: str) -> bool:
         return is_deleted(self.amendments(point_id))
 
-    def put_records(self, kind: ObjectType, name: str, records: Sequence[bytes]) -> None:
+    def put_records(
+        self, kind: ObjectType, name: str, records: Sequence[bytes], kept: Retention | None = None
+    ) -> None:
         """Store an object of frames of records, one each. Raises ObjectExists, StoreError."""
         seal = NewSeal(self.keys, self.vault_id, kind, name)
         frames = [seal_frame(seal, number, [record]) for number, record in enumerate(records)]
@@ -225,16 +256,19 @@ class VaultStore:
             FrameNote(int(FrameKind.RECORD), len(frame), [len(record)], b"")
             for frame, record in zip(frames, records, strict=True)
         ]
-        self.backend.put(name, assemble(seal, frames, notes))
+        backend = self.backend if kept is None else LockedWrites(needs_locks(self.backend), kept)
+        backend.put(name, assemble(seal, frames, notes))
 
     # -- backup and restore
 
-    def session(self, parents: Sequence[str] | None = None) -> Session:
+    def session(self, parents: Sequence[str] | None = None, *, lock: PointLock | None = None) -> Session:
         """Begin a recovery point; use as a `with` block.
 
         parents  points whose items the new one may refer to: when collection is known to leave alone what
                  they need, that is not looked up again. None: it may be any
+        lock     what keeps the new point, in a vault that is locked; ConfigError where the place cannot
         """
+        keeping = None if lock is None else Keeping(self.backend, lock, self.objects_used)
         with ExitStack() as undo:
             announcement = self.intents.begin(parents or ())
             undo.callback(announcement.end)
@@ -244,7 +278,19 @@ class VaultStore:
             index.note_tombstoned(name for stone in announcement.tombstones for name in stone.names)
             has_gaps = not are_whole(self, parents, announcement)
             undo.pop_all()
-            return Session(self.backend, self.keys, self.vault_id, index, announcement, has_gaps=has_gaps)
+            return Session(
+                self.backend,
+                self.keys,
+                self.vault_id,
+                index,
+                announcement,
+                has_gaps=has_gaps,
+                keeping=keeping,
+            )
+
+    def objects_used(self, record: PointRecord) -> set[str]:
+        """What a point needs beside its record and the keys; see object_use.py."""
+        return objects_used(record, self.chunks())
 
     def take_in(self, session: Session, source: Source, previous: PreviousTree, *, advance: Advance) -> Item:
         """Read a capture into a session; returns the root item for the point record."""

@@ -17,6 +17,7 @@ from safehold.store.checking import Pause, check_object
 from safehold.store.chunking import ZERO_ID
 from safehold.store.contents import decode_content
 from safehold.store.id_set import IdSet
+from safehold.store.locking import intruders
 from safehold.store.places import Place
 from safehold.store.points import PointRecord
 from safehold.store.sealing import ObjectType
@@ -52,10 +53,12 @@ class VerifyReport:
     problem_count: int = 0
     unreadable_count: int = 0  # of the problems: where nothing is known, and it is worth trying again
     problems: list[Problem] = field(default_factory=list)
+    intruder_count: int = 0  # versions and marks by others: nothing is lost by them, but somebody tried
+    intruders: list[Problem] = field(default_factory=list)
 
     @property
     def is_well(self) -> bool:
-        return self.problem_count == 0
+        return self.problem_count == 0 and self.intruder_count == 0
 
     @property
     def verdict(self) -> Verdict:
@@ -69,6 +72,11 @@ class VerifyReport:
         self.unreadable_count += verdict is Verdict.UNREADABLE
         if len(self.problems) < MAX_TOLD:
             self.problems.append(Problem(where, path, what, verdict))
+
+    def add_intruder(self, name: str, what: str) -> None:
+        self.intruder_count += 1
+        if len(self.intruders) < MAX_TOLD:
+            self.intruders.append(Problem(name, b"", what, Verdict.OK))
 
 
 @dataclass(slots=True)
@@ -116,10 +124,18 @@ class Verification:
             for name, size_bytes in self._sizes.items():
                 self._read_object(name, size_bytes)
         self._check_index()
+        self._note_intruders()
         for point_id in points:
             self._check_point(point_id)
         self._check_index()  # what was found while its blocks were read
         return self.report
+
+    def _note_intruders(self) -> None:
+        for version in intruders(self._store.backend):
+            what = "was marked as deleted" if version.is_marker else "was written over"
+            self.report.add_intruder(
+                version.name, f"{what} by others; the first version is there and is read"
+            )
 
     def _check_index(self) -> None:
         self._store.index()

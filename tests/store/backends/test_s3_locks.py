@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from safehold.core.errors import ObjectExists
+from safehold.store.backends.cache import CacheBackend
 from safehold.store.backends.contract import Backend, LockingBackend, locking
+from safehold.store.backends.first_written import FirstWritten
 from safehold.store.backends.s3 import S3Backend
 from safehold.store.backends.s3_connection import S3Place, parse_place
 from safehold.store.backends.s3_locks import LockingS3Backend, open_s3
@@ -35,6 +37,17 @@ class TestLockingS3Backend(LockingContract):
         found = locking(open_s3(self.place))
         assert found is not None
         return found
+
+
+class TestFirstWritten(LockingContract):
+    """Where nobody else was, what was written first is what is there."""
+
+    @pytest.fixture(autouse=True)
+    def _place(self, place: S3Place) -> None:
+        self.place = place
+
+    def make(self, folder: Path) -> LockingBackend:
+        return FirstWritten(CacheBackend(open_s3(self.place)), lambda backend, name: True)
 
 
 @pytest.mark.real

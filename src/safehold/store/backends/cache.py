@@ -41,8 +41,17 @@ class CacheBackend(PassingBackend):
                 return super().get(name, offset=offset, length=length)
             data = super().get(name)
             self._keep(name, data)
-        start = max(0, len(data) + offset) if offset < 0 else offset
-        return data[start:] if length is None else data[start : start + length]
+        return _part(data, offset, length)
+
+    def get_version(self, version: Version, *, offset: int = 0, length: int | None = None) -> bytes:
+        key = f"{version.name} {version.id}"
+        data = self._find(key)
+        if data is None:
+            if version.size_bytes > self._small_bytes or not version.name.startswith(FOLDERS):
+                return super().get_version(version, offset=offset, length=length)
+            data = super().get_version(version)
+            self._keep(key, data)
+        return _part(data, offset, length)
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         for info in super().list(prefix):
@@ -62,7 +71,8 @@ class CacheBackend(PassingBackend):
         """The next read of that object goes to where it lies."""
         with self._lock:
             self._small.pop(name, None)
-            self._kept_bytes -= len(self._kept.pop(name, b""))
+            for key in [key for key in self._kept if key.partition(" ")[0] == name]:
+                self._kept_bytes -= len(self._kept.pop(key))
 
     def _find(self, name: str) -> bytes | None:
         with self._lock:
@@ -83,3 +93,8 @@ class CacheBackend(PassingBackend):
             while self._kept_bytes > self._all_bytes:
                 _, dropped = self._kept.popitem(last=False)
                 self._kept_bytes -= len(dropped)
+
+
+def _part(data: bytes, offset: int, length: int | None) -> bytes:
+    start = max(0, len(data) + offset) if offset < 0 else offset
+    return data[start:] if length is None else data[start : start + length]
