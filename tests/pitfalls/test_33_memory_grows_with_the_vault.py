@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from safehold.core.errors import ObjectMissing
 from safehold.domain.items import Item, ItemKind
 from safehold.store.backends.local import LocalBackend
 from safehold.store.backends.memory import MemoryBackend
@@ -102,6 +103,37 @@ def test_what_a_reader_gathers_for_itself_goes_with_it(
     assert random_ids(1, seed=0)[0] in index
     del index
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_restore_takes_a_folder_page_by_page_whatever_its_length() -> None:
+    pages: dict[bytes, bytes] = {}
+    reads: list[bytes] = []
+    lost: set[bytes] = set()
+
+    def put(page: bytes) -> bytes:
+        identity = random.Random(page).randbytes(32)
+        pages[identity] = page
+        return identity
+
+    def get(identity: bytes) -> bytes:
+        if identity in lost:
+            raise ObjectMissing("lost")
+        reads.append(identity)
+        return pages[identity]
+
+    files = [Item(b"%06d" % n, ItemKind.FILE, 0, {}, b"") for n in range(20_000)]
+    root = Item(b"", ItemKind.DIRECTORY, 0, {}, write_directory(files, PageCutter(b"p" * 32), put))
+    told: list[bytes] = []
+    tree = PointTree(root, get)
+    items = tree.below(b"", unreadable=lambda path, error: told.append(path))
+    assert next(items) == (b"000000", files[0])
+    assert len(reads) <= 3 < len(pages)
+    assert [item for _, item in items] == files[1:]
+    lost.add(reads[-1])
+    rest = list(tree.below(b"", unreadable=lambda path, error: told.append(path)))
+    assert [item for _, item in rest] == files[: len(rest)]
+    assert len(rest) > 15_000
+    assert told == [b""]
 
 
 def test_a_walk_keeps_few_directories_and_reads_none_above_twice() -> None:

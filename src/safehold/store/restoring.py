@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from safehold.core.errors import Damaged, ObjectMissing
-from safehold.domain.items import CONTENT_KINDS, Item, ItemKind, join
+from safehold.domain.items import CONTENT_KINDS, Item, ItemKind
 from safehold.store.chunking import ZERO_ID
 from safehold.store.chunks import ChunkReader, FrameReader
 from safehold.store.contents import GetPage, Part, decode_content
@@ -159,9 +159,7 @@ class Restoring:
                 yield parent, item
 
     def _below(self, tree: PointTree, path: bytes) -> Iterator[tuple[bytes, Item]]:
-        for listing in tree.walk(path, unreadable=self._unreadable):
-            for item in listing.items:
-                yield join(listing.path, item.name), item
+        return tree.below(path, unreadable=self._unreadable)
 
     def _unreadable(self, path: bytes, error: Exception) -> None:
         self.counts.failed += 1
@@ -190,6 +188,8 @@ class Restoring:
             file.failure = str(error)
         if not whole:
             self._finished.append(file)
+            if len(self._finished) >= WINDOW_PIECES:  # files of nothing but holes
+                self._flush(pool)
 
     def _place(self, piece: _Piece) -> None:
         if piece.part.id == ZERO_ID:

@@ -73,6 +73,27 @@ class PointTree(PreviousTree):
             item = find_item(item.content or b"", name, self._get_page)
         return item
 
+    def below(
+        self, path: bytes, *, unreadable: Callable[[bytes, Exception], None]
+    ) -> Iterator[tuple[bytes, Item]]:
+        """Every item from the directory `path` down, by path, in capture order, page by page.
+
+        A directory of which a page cannot be read is told to `unreadable`; what came before that page counts.
+        """
+        start = self.find(path)
+        pending = [(path, start)] if start is not None and start.kind == ItemKind.DIRECTORY else []
+        while pending:
+            here, directory = pending.pop()
+            folders = []
+            try:
+                for item in read_directory(directory.content or b"", self._get_page):
+                    if item.kind == ItemKind.DIRECTORY:
+                        folders.append((join(here, item.name), item))
+                    yield join(here, item.name), item
+            except (Damaged, ObjectMissing) as error:
+                unreadable(here, error)
+            pending.extend(reversed(folders))
+
     def walk(
         self, path: bytes = b"", *, unreadable: Callable[[bytes, Exception], None] | None = None
     ) -> Iterator[Listing]:
