@@ -16,7 +16,6 @@ from safehold.store.chunking import chunk_id
 from safehold.store.session import Session
 from safehold.store.verify import verify
 from tests.store.vaults import (
-    VAULT_ID,
     Tree,
     TreeSource,
     back_up,
@@ -189,8 +188,9 @@ def test_a_slow_store_changes_nothing() -> None:
 
 
 def naming_session(backend: Backend, named_chunks: int) -> Session:
-    store = open_store(backend)
-    return Session(backend, store.keys, VAULT_ID, store.index_for_writing(), named_chunks=named_chunks)
+    session = open_store(backend).session()
+    session.named_chunks = named_chunks
+    return session
 
 
 def add_twice(session: Session, count: int) -> None:

@@ -52,7 +52,6 @@ class Session:
         announcement: Announcement,
         *,
         has_gaps: bool = False,
-        named_chunks: int = NAMED_CHUNKS,
         keeping: Keeping | None = None,
     ) -> None:
         """has_gaps: of what an earlier point refers to, something may be gone or about to go
@@ -76,7 +75,7 @@ class Session:
         self._held_bytes = 0
         self._open: dict[FrameKind, OpenObject] = {}
         self._workshop = Workshop(backend)
-        self._named_chunks = named_chunks
+        self.named_chunks = NAMED_CHUNKS  # so many are stored before a fragment names them
         self._folder = IndexFolder(backend, keys, vault_id)
         self._keeping = keeping
         self._unnamed: list[StoredObject] = []  # taken from the workshop, and no fragment can name them yet
@@ -174,7 +173,7 @@ class Session:
         self._workshop.seal(target, frame)
         if target.is_full():
             self._workshop.upload(self._open.pop(frame.kind))
-            if self._workshop.stored_chunks >= self._named_chunks:
+            if self._workshop.stored_chunks >= self.named_chunks:
                 self._name_stored()
 
     def _name_stored(self) -> None:
