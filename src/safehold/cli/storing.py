@@ -35,7 +35,7 @@ def _scrub(installation: Installation, vault: Vault, budget_bytes: int) -> dict[
     found = asdict(report)
     return {
         "vault": vault.name,
-        "is_well": not told and not report.unreadable_count,
+        "is_well": not (told or report.unreadable_count or report.misindexed_count),
         **found,
         "oldest_days": None if report.oldest_at is None else (now - report.oldest_at).days,
         "is_overdue": report.is_overdue(now),

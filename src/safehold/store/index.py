@@ -23,7 +23,7 @@ from safehold.store.chunking import ID_BYTES
 from safehold.store.condemned import Condemned
 from safehold.store.decoding import UNREADABLE
 from safehold.store.object_sizes import ObjectSizes
-from safehold.store.objects import Directory, FrameKind, FrameNote
+from safehold.store.objects import Directory, FrameKind, FrameNote, may_be_whole
 from safehold.store.places import PLACE as PLACE
 from safehold.store.places import ROW_BYTES
 from safehold.store.places import ObjectRef as ObjectRef
@@ -130,6 +130,7 @@ class Index:
         self._sizes: ObjectSizes | None = None
         self._failed: set[tuple[str, int]] = set()  # in this process
         self._condemned = Condemned()  # in the vault
+        self._is_cut_off = False  # is an object there that nobody can have stored so?
         self._tombstoned: frozenset[str] = frozenset()
         self._lock = threading.RLock()
         self.unreadable: dict[str, str] = {}  # fragments that were given up, and why
@@ -166,7 +167,11 @@ class Index:
 
     def note_listing(self, infos: Iterable[ObjectInfo]) -> None:
         """As `note_objects`, for very many in name order."""
-        self._noted().add_listing(infos)
+        self._noted().add_listing(map(self._judged, infos))
+
+    def _judged(self, info: ObjectInfo) -> ObjectInfo:
+        self._is_cut_off |= not may_be_whole(info.size_bytes)
+        return info
 
     def knows_objects(self) -> bool:
         return self._sizes is not None
@@ -182,7 +187,7 @@ class Index:
 
     def has_gaps(self) -> bool:
         """Is something that fragments speak of gone or condemned? Then what a point refers to may be, too."""
-        if self._condemned:
+        if self._condemned or self._is_cut_off:
             return True
         sizes = self._sizes
         if sizes is None:

@@ -85,6 +85,11 @@ def _padding(size: int) -> int:
     return -size % unit
 
 
+def may_be_whole(size_bytes: int) -> bool:
+    """Can an object have that size? Most that were cut off cannot: padding leaves few sizes."""
+    return size_bytes > 0 and _padding(size_bytes) == 0
+
+
 class Reads(Protocol):
     """What of a backend reading an object takes."""
 

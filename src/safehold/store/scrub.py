@@ -61,6 +61,7 @@ class ScrubReport:
     total_bytes: int = 0
     unread_count: int = 0
     too_large_count: int = 0  # objects that alone are more than the budget
+    misindexed_count: int = 0  # objects that the index says other things of than they do themselves
     oldest_at: datetime | None = None
     findings: list[Finding] = field(default_factory=list)
 
@@ -146,6 +147,7 @@ class Scrub:
         if check.is_gone:
             return
         self._checks.mark(check.name, now=self._now())
+        self._compare_with_index(check)
         if check.verdict is Verdict.DAMAGED:
             self.report.damaged_count += 1
             self._find(check)
@@ -153,6 +155,19 @@ class Scrub:
         elif check.name in self._notes:
             self.report.acquitted += 1
             self._drop_notes(check.name)
+
+    def _compare_with_index(self, check: ObjectCheck) -> None:
+        """An index that lies loses data: writers rely on it. A sample of each object finds it out in time."""
+        index = self._store.index()
+        if not index.names(check.name):
+            return  # no fragment speaks of it: it is young, or its writer died
+        for chunk in check.sample:
+            wanted = (check.name, chunk.frame, chunk.offset, chunk.length)
+            places = index.places(chunk.id)
+            if wanted not in [(p.object.name, p.frame, p.offset, p.length) for p in places]:
+                self.report.misindexed_count += 1
+                self._find(check, "the index says other things of it: `safehold store rebuild`")
+                return
 
     def _silent(self, check: ObjectCheck) -> None:
         self.report.unreadable_count += 1
@@ -162,9 +177,9 @@ class Scrub:
             self.finish()
             raise StoreUnavailable(f"{SILENT_IN_A_ROW} objects one after another: {check.why}")
 
-    def _find(self, check: ObjectCheck) -> None:
+    def _find(self, check: ObjectCheck, what: str = "") -> None:
         if len(self.report.findings) < MAX_TOLD:
-            what = check.problems[0] if check.problems else ""
+            what = what or next(iter(check.problems), "")
             frames = 0 if check.why else len(check.frames)
             self.report.findings.append(Finding(check.name, check.verdict, frames, what))
 
