@@ -19,6 +19,7 @@ from safehold.store import (
     id_filter,
     index,
     index_folder,
+    intents,
     keys,
     object_table,
     objects,
@@ -31,10 +32,12 @@ from safehold.store import (
     sealing,
     session,
     stored_fragment,
+    tombstones,
     trees,
     verdicts,
     verify,
 )
+from safehold.store.collect import journal
 from safehold.store.key_providers import aws_kms, key_file
 from safehold.store.key_providers.aws_kms import AwsKms
 from safehold.store.key_providers.key_file import KeyFile
@@ -143,6 +146,16 @@ SAID = {
         f"more than {scrub.ALARM_DAYS} days ago",
         f"| version | {condemned.NOTE_VERSION} |",
         *(f"| {name} |" for name in condemned.CondemnedNote.__struct_fields__),
+    ],
+    "collection.md": [
+        *(f"`{kind.folder}<" for kind in sealing.ObjectType if kind.value in (6, 7, 18, 19)),
+        *(f"`tombstones/<number>.{stage}`" for stage in tombstones.Stage),
+        f"{tombstones.KEPT_NUMBERS} higher ones exist",
+        *intents.Intent.__struct_fields__,
+        *intents.Revocation.__struct_fields__,
+        *tombstones.Announced.__struct_fields__,
+        *journal.Seen.__struct_fields__,
+        f"arrays `[{', '.join(journal.Entry.__struct_fields__)}]`",
     ],
     "index.md": [
         f"`{places.PLACE.format}`",

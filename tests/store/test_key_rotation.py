@@ -10,7 +10,14 @@ from safehold.core.secrets import RootKey
 from safehold.store.backends.memory import MemoryBackend
 from safehold.store.key_providers.key_file import KeyFile
 from safehold.store.key_rotation import put_back, reepoch, renew, rewrap
-from safehold.store.keys import find_keys, new_vault_keys, open_or_create_keys, read_keys, with_new_epoch
+from safehold.store.keys import (
+    FORMAT_VERSION,
+    find_keys,
+    new_vault_keys,
+    open_or_create_keys,
+    read_keys,
+    with_new_epoch,
+)
 from tests.store.vaults import ROOT_KEY, VAULT_ID, back_up, open_store, restore
 
 OLD, NEW, THIRD = (KeyFile(RootKey(key)) for key in (ROOT_KEY, b"n" * 32, b"t" * 32))
@@ -166,7 +173,7 @@ def test_of_two_changes_at_once_the_second_builds_upon_the_first() -> None:
 
 def test_a_change_keeps_the_version_of_the_vault(backend: MemoryBackend) -> None:
     rewrap(backend, VAULT_ID, old=OLD, new=NEW)
-    assert msgspec.msgpack.decode(backend.objects["keys/1"])["version"] == 1
+    assert msgspec.msgpack.decode(backend.objects["keys/1"])["version"] == FORMAT_VERSION
 
 
 def test_a_vault_without_keys_cannot_be_rewrapped() -> None:

@@ -9,7 +9,13 @@ from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing
 from safehold.core.secrets import RootKey
 from safehold.store.backends.memory import MemoryBackend
 from safehold.store.key_providers.key_file import KeyFile
-from safehold.store.keys import new_vault_keys, open_or_create_keys, read_keys
+from safehold.store.keys import (
+    FORMAT_VERSION,
+    new_vault_keys,
+    open_or_create_keys,
+    read_keys,
+    shut_out_old_writers,
+)
 from tests.store.vaults import VAULT_ID
 
 PROVIDER = KeyFile(RootKey(b"r" * 32))
@@ -84,7 +90,7 @@ def test_keys_of_a_later_version_shut_this_version_out() -> None:
     backend = MemoryBackend()
     open_or_create_keys(backend, PROVIDER, VAULT_ID)
     stored = msgspec.msgpack.decode(backend.objects["keys/0"])
-    backend.put("keys/1", [msgspec.msgpack.encode({**stored, "version": 2})])
+    backend.put("keys/1", [msgspec.msgpack.encode({**stored, "version": FORMAT_VERSION + 1})])
     with pytest.raises(Damaged):
         open_or_create_keys(backend, PROVIDER, VAULT_ID)
 
@@ -133,3 +139,15 @@ def test_two_vaults_share_no_secret() -> None:
 def test_a_provider_says_which_key_it_has_and_not_the_key() -> None:
     assert PROVIDER.describe().startswith("root key file, fingerprint ")
     assert (b"r" * 32).hex()[:8] not in PROVIDER.describe()
+
+
+def test_a_vault_of_version_1_is_shut_to_programs_that_know_no_other() -> None:
+    backend = MemoryBackend()
+    keys = open_or_create_keys(backend, PROVIDER, VAULT_ID)
+    old = msgspec.msgpack.decode(backend.objects["keys/0"])
+    backend.objects["keys/0"] = msgspec.msgpack.encode({**old, "version": 1})
+    assert read_keys(backend, PROVIDER, VAULT_ID) == keys
+    assert shut_out_old_writers(backend, PROVIDER, VAULT_ID)
+    assert msgspec.msgpack.decode(backend.objects["keys/1"])["version"] == FORMAT_VERSION
+    assert read_keys(backend, PROVIDER, VAULT_ID) == keys
+    assert not shut_out_old_writers(backend, PROVIDER, VAULT_ID)

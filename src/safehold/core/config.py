@@ -51,6 +51,19 @@ class Settings:
     scrub_bytes_per_day: int = _option(
         "Bytes of each vault that are read back and checked a day, longest unread first; 0: none.", 64 << 30
     )  # type: ignore[assignment]
+    collection_hours: float = _option(
+        "How often vaults are freed of what no point needs; 0: only by `safehold store collect`.",
+        24.0,
+    )  # type: ignore[assignment]
+    collection_grace_hours: float = _option(
+        "How long what nothing needs stays where it is before it goes to the trash.", 24.0
+    )  # type: ignore[assignment]
+    collection_trash_days: float = _option(
+        "How long what is in the trash can be undeleted before it is purged.", 7.0
+    )  # type: ignore[assignment]
+    collection_most_percent: float = _option(
+        "More of a vault than this goes at once only by `safehold store collect --confirm`.", 50.0
+    )  # type: ignore[assignment]
 
 
 class DataFolder:

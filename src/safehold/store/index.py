@@ -192,7 +192,12 @@ class Index:
         sizes = self._sizes
         if sizes is None:
             return False
-        return any(self._each(lambda fragment: not all(map(sizes.holds_all, fragment.runs_of_names()))))
+        going = self._tombstoned  # those are looked after in parents.py
+
+        def is_whole(names: Iterable[str]) -> bool:
+            return sizes.holds_all([name for name in names if name not in going] if going else [*names])
+
+        return any(self._each(lambda fragment: not all(map(is_whole, fragment.runs_of_names()))))
 
     def condemn(self, place: Place) -> None:
         """What lies there was read and is damaged: nothing in this process shall look there again."""

@@ -26,6 +26,7 @@ from safehold.store.tombstones import Listed, OpenTombstone, Tombstones
 
 VERSION = 1
 RENEW_SECONDS = 300.0
+OLD_WRITERS = "writers from before intents"
 LISTINGS = 20  # that may show fewer tombstones than one before did, until the store is not to be trusted
 
 
@@ -178,6 +179,10 @@ class Intents:
         live.users += 1
         return live
 
+    def announce_for_others(self) -> None:
+        """An intent of epoch 0 is there, which this process neither renews nor ends."""
+        self._announce(0, ())
+
     def _announce(self, epoch: int, pins: Sequence[str]) -> Intent:
         intent_id = new_object_name(ObjectType.INTENT).removeprefix(ObjectType.INTENT.folder)
         intent = Intent(
@@ -271,6 +276,23 @@ class _Once:
         work, self._work = self._work, None
         if work is not None:
             work()
+
+
+class Opened(Protocol):
+    """What of a VaultStore is needed here."""
+
+    backend: Backend
+    keys: VaultKeys
+    vault_id: bytes
+
+
+def announce_old_writers(store: Opened, clock: Clock) -> None:
+    """Collection waits for writers that announce nothing: one intent stands for all of them.
+
+    Nobody renews it, so it is revoked when it was silent for long enough; what they had opened ends by then.
+    """
+    intents = Intents(store.backend, store.keys, store.vault_id, clock=clock, writer=OLD_WRITERS)
+    intents.announce_for_others()
 
 
 class IntentFolder:

@@ -20,10 +20,11 @@ from safehold.store.backends.contract import Backend
 from safehold.store.decoding import UNREADABLE
 from safehold.store.key_providers.contract import KeyProvider
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+ANNOUNCING_VERSION = 2  # from here on every writer announces itself, so that collection can run beside it
 # A later version shuts older programs out of a vault whose rules they do not know: whoever does not find the
 # version of *every* key object from the newest down to the one that opens among these, keeps out.
-KNOWN_VERSIONS = frozenset({1})
+KNOWN_VERSIONS = frozenset({1, 2})
 KEY_BYTES = 32
 
 
@@ -212,6 +213,21 @@ def put_keys(
         with suppress(StoreError):
             backend.delete(f"keys/{number}")
         raise
+
+
+def shut_out_old_writers(backend: Backend, provider: KeyProvider, vault_id: bytes) -> bool:
+    """The vault's keys are of a version that only programs open whose writers announce themselves.
+
+    True when it was not so before: then writers that opened the vault earlier may still be at work.
+    Raises ObjectMissing, KeyMismatch, Damaged.
+    """
+    opened = newest_keys(backend, provider, vault_id)
+    if opened.version >= ANNOUNCING_VERSION:
+        return False
+    with suppress(ObjectExists):  # RACE: another one has written it just now
+        number = opened.newest + 1
+        put_keys(backend, provider, vault_id, opened.keys, number=number, version=ANNOUNCING_VERSION)
+    return True
 
 
 def _unwrap(stored: KeyObject, provider: KeyProvider) -> VaultKeys:

@@ -126,3 +126,22 @@ class LockingBackend(Backend, Protocol):
 def locking(backend: Backend) -> LockingBackend | None:
     """The backend as one that locks, if it can."""
     return backend if getattr(backend, "can_lock", False) else None  # type: ignore[return-value]
+
+
+class RenamingBackend(Backend, Protocol):
+    """A place where an object changes its name without being copied: then there is a real trash."""
+
+    @property
+    def can_rename(self) -> bool:
+        """Is it so here? If not, `rename` raises StoreUnavailable."""
+
+    def rename(self, name: str, new_name: str) -> None:
+        """The object has that name; nothing is ever replaced, and after a crash it has either name or both.
+
+        Raises ObjectMissing, ObjectExists (then it keeps its name), ObjectLocked.
+        """
+
+
+def renaming(backend: Backend) -> RenamingBackend | None:
+    """The backend as one that renames, if it can."""
+    return backend if getattr(backend, "can_rename", False) else None  # type: ignore[return-value]

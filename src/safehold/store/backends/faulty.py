@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from safehold.core.errors import StoreFull, StoreUnavailable
-from safehold.store.backends.contract import Backend, ObjectInfo
+from safehold.store.backends.contract import Backend, ObjectInfo, renaming
 
 
 class Trouble(StrEnum):
@@ -29,7 +29,7 @@ class Trouble(StrEnum):
 class Fault:
     """Trouble at the operation's calls number `first` to `last`, counted from 1; for ever without `last`.
 
-    operation  "put", "get", "size", "list" or "delete"
+    operation  "put", "get", "size", "list", "delete" or "rename"
     folder     only calls for names that begin so are counted
     """
 
@@ -86,6 +86,17 @@ class FaultyBackend:
     def delete(self, name: str) -> None:
         self._trouble("delete", name)
         self._inner.delete(name)
+
+    @property
+    def can_rename(self) -> bool:
+        return renaming(self._inner) is not None
+
+    def rename(self, name: str, new_name: str) -> None:
+        self._trouble("rename", name)
+        inner = renaming(self._inner)
+        if inner is None:
+            raise StoreUnavailable("this place cannot rename objects")
+        inner.rename(name, new_name)
 
     def _trouble(self, operation: str, name: str) -> Trouble | None:
         fault = self._due(operation, name)

@@ -160,6 +160,24 @@ class LocalBackend:
         except OSError as error:
             raise StoreUnavailable(f"cannot delete {name} in {self.root}: {error}") from error
 
+    can_rename = True
+
+    def rename(self, name: str, new_name: str) -> None:
+        target = self.root / new_name
+        try:
+            self._make_folder(target.parent)
+            # ORDER: the new name first: whatever happens in between, the object has one.
+            os.link(self.root / name, target)
+            _sync_folder(target.parent)
+            (self.root / name).unlink(missing_ok=True)
+            _sync_folder((self.root / name).parent)
+        except FileExistsError as error:
+            raise ObjectExists(f"{target} is there already") from error
+        except FileNotFoundError as error:
+            raise ObjectMissing(f"{name} is not in {self.root}") from error
+        except OSError as error:
+            raise StoreUnavailable(f"cannot rename {name} in {self.root}: {error}") from error
+
     def _make_folder(self, folder: Path) -> None:
         """Folders below the root, each synced into its parent. The root is never made: an unmounted disk's
         mount point must not fill up in its place."""

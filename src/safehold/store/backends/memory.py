@@ -40,6 +40,16 @@ class MemoryBackend:
         with self._lock:
             self.objects.pop(name, None)
 
+    can_rename = True
+
+    def rename(self, name: str, new_name: str) -> None:
+        with self._lock:
+            if name not in self.objects:
+                raise ObjectMissing(f"{name} is not there")
+            if new_name in self.objects:
+                raise ObjectExists(f"{new_name} is there already")
+            self.objects[new_name] = self.objects.pop(name)
+
     def _find(self, name: str) -> bytes:
         try:
             return self.objects[name]

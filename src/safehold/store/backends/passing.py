@@ -9,7 +9,15 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from safehold.core.errors import StoreUnavailable
-from safehold.store.backends.contract import Backend, LockingBackend, ObjectInfo, Retention, Version, locking
+from safehold.store.backends.contract import (
+    Backend,
+    LockingBackend,
+    ObjectInfo,
+    Retention,
+    Version,
+    locking,
+    renaming,
+)
 
 T = TypeVar("T")
 
@@ -38,6 +46,18 @@ class PassingBackend:
 
     def delete(self, name: str) -> None:
         self._call("delete", name, lambda: self.inner.delete(name))
+
+    # -- renaming
+
+    @property
+    def can_rename(self) -> bool:
+        return renaming(self.inner) is not None
+
+    def rename(self, name: str, new_name: str) -> None:
+        found = renaming(self.inner)
+        if found is None:
+            raise StoreUnavailable("this place cannot rename objects")
+        self._call("rename", name, lambda: found.rename(name, new_name))
 
     # -- locking
 

@@ -1,0 +1,1 @@
+"""Taking away what no point needs any more, beside running writers. See docs/formats/collection.md."""

@@ -1,0 +1,342 @@
+"""One run of collection over one vault. docs/formats/collection.md says why it is done in this order.
+
+Every step may be cut off anywhere and done again: what a run leaves unfinished, the next one goes on with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from safehold.core.clock import Clock, to_micros
+from safehold.core.errors import (
+    CollectionRefused,
+    Damaged,
+    KeyMismatch,
+    ObjectExists,
+    ObjectLocked,
+    ObjectMissing,
+)
+from safehold.store.backends.contract import Backend
+from safehold.store.collect.checks import check_clocks, check_points, check_share
+from safehold.store.collect.index_tidying import tidy_index
+from safehold.store.collect.journal import VERSION as JOURNAL_VERSION
+from safehold.store.collect.journal import Entry, Journal, Part, Seen
+from safehold.store.collect.roots import RootReader, Roots
+from safehold.store.collect.settings import MICROS, CollectionSettings
+from safehold.store.collect.survey import Survey, survey
+from safehold.store.collect.trash import Trash, TrashView
+from safehold.store.intents import Fence, Intent, IntentFolder, NoFence, Revocation
+from safehold.store.sealing import ObjectType
+from safehold.store.tombstones import VERSION, Announced, Decided, Listed, Spent, Stage, Tombstones, Trashed
+from safehold.store.vault_store import VaultStore
+
+
+@dataclass(slots=True)
+class CollectionReport:
+    """What a run did, or would do. Names of objects; bytes are those of whole objects."""
+
+    announced: list[str] = field(default_factory=list)
+    announced_bytes: int = 0
+    trashed: list[str] = field(default_factory=list)
+    purged: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)  # named in a tombstone, and needed after all
+    locked: list[str] = field(default_factory=list)  # a lock keeps them
+    revoked: list[str] = field(default_factory=list)  # intents
+    waiting_for: list[str] = field(default_factory=list)  # writers older than a tombstone
+    points: int = 0
+    total_bytes: int = 0  # plain, of all chunks
+    live_bytes: int = 0
+    page_count: int = 0
+
+
+class Collection:
+    """Collects one vault; `run` may be called again and again. Not thread-safe."""
+
+    def __init__(
+        self,
+        store: VaultStore,
+        clock: Clock,
+        *,
+        settings: CollectionSettings | None = None,
+        fence: Fence | None = None,
+        who: str = "",
+    ) -> None:
+        self._backend: Backend = store.backend
+        self._keys, self._vault_id = store.keys, store.vault_id
+        self._clock = clock
+        self._settings = settings or CollectionSettings()
+        self._fence = fence or NoFence()
+        self._who = who
+        self._trash = Trash(self._backend)
+        self._stones = Tombstones(self._backend, self._keys, self._vault_id)
+        self._intents = IntentFolder(self._backend, self._keys, self._vault_id)
+        self._journal = Journal(self._backend, self._keys, self._vault_id)
+        self.report = CollectionReport()
+
+    def run(self, *, dry_run: bool = False, is_confirmed: bool = False) -> CollectionReport:
+        """Take the next step for everything that is to go.
+
+        is_confirmed  somebody said that more than the usual share may go
+        Raises CollectionRefused, StoreUnavailable; what was done before stays done.
+        """
+        self.report = CollectionReport()
+        # A store of its own each time: what it knows of the index is as of now.
+        store = VaultStore(TrashView(self._backend), self._keys, self._vault_id)
+        now = to_micros(self._clock.now())
+        check_clocks(self._stones, self._intents, self._journal, now, self._settings)
+        if not dry_run:
+            self._bring_back_undeleted()
+            self._revoke_silent(now)
+        reader = RootReader(store)
+        roots, ready = self._roots_after_waiting(reader, now)
+        check_points(self._journal, roots)
+        found = survey(store, roots, self._named())
+        self._tell(found)
+        going = self._to_announce(found, is_confirmed=is_confirmed)
+        if dry_run:
+            self.report.announced = sorted(going)
+            return self.report
+        self._journal.begin(self._seen(found, now))
+        self._write(0, (("revoked", name, "its writer fell silent") for name in self.report.revoked), now)
+        self._carry_out(found, ready, now)
+        self._announce(going, roots, now)
+        tidy_index(store, self._purged_lately())
+        self._stones.forget(self._stones.listed())
+        return self.report
+
+    # -- before anything is decided
+
+    def _bring_back_undeleted(self) -> None:
+        """End what an undeletion began, and bring back what a run that had not heard of it took away."""
+        listed = self._stones.listed()
+        for number in listed.open:
+            if self._is_undeleted(listed, number):
+                self._bring_back(number)
+        for number, names in self._trash.listed().items():
+            if number not in listed.open:
+                for name in names:
+                    self._trash.bring_back(number, name)
+
+    def _is_undeleted(self, listed: Listed, number: int) -> bool:
+        return Stage.DECIDED in listed.stages[number] and self._stones.decided(number).what == "undelete"
+
+    def _bring_back(self, number: int) -> None:
+        bring_back(self._trash, self._stones, number, now=to_micros(self._clock.now()))
+
+    def _revoke_silent(self, now: int) -> None:
+        for intent in self._intents.live():
+            if self._is_silent(intent, now):
+                self._revoke(intent, now)
+
+    def _is_silent(self, intent: Intent, now: int) -> bool:
+        """Did a collector see it as it is, so long ago? No other clock is asked."""
+        for run in self._journal.runs(newest=1):
+            sequence, first_seen = run.seen.intents.get(intent.intent_id, [0, now])
+            if sequence == intent.sequence:
+                return first_seen + self._settings.silence_seconds * MICROS <= now
+        return False
+
+    def _revoke(self, intent: Intent, now: int) -> None:
+        store = VaultStore(TrashView(self._backend), self._keys, self._vault_id)
+        # ORDER: what stands in the vault is admitted first: all that it needs is there still.
+        for point_id in store.points():
+            try:
+                record = store.point(point_id)
+            except (Damaged, KeyMismatch, ObjectMissing):
+                continue
+            if record.intent_id == intent.intent_id:
+                self._fence.admit(intent.intent_id, point_id)
+        admitted = self._fence.revoke(intent.intent_id)
+        if admitted is None:
+            return
+        revocation = Revocation(
+            version=1, intent_id=intent.intent_id, admitted=sorted(admitted), written_at=now
+        )
+        self._intents.revoke(revocation)
+        # ORDER: the intent goes last: until then phase two waits for it.
+        self._intents.end(intent.intent_id)
+        self.report.revoked.append(intent.intent_id)
+
+    def _roots_after_waiting(self, reader: RootReader, now: int) -> tuple[Roots, list[int]]:
+        """The roots, and the open tombstones older than which no writer is at work any more.
+
+        # ORDER: writers first, then the roots: what those writers committed is among them.
+        """
+        listed = self._stones.listed()
+        epochs = {intent.intent_id: intent.epoch for intent in self._intents.live()}
+        ready = [number for number in listed.open if not any(epoch < number for epoch in epochs.values())]
+        oldest = max(listed.open, default=0)
+        self.report.waiting_for = sorted(i for i, epoch in epochs.items() if epoch < oldest)
+        deleted_before = now - int(self._settings.grace_seconds * MICROS)
+        return reader.read(deleted_before=deleted_before), ready
+
+    # -- what was found
+
+    def _named(self) -> set[str]:
+        """What open tombstones name."""
+        return {name for n in self._stones.listed().open for name in self._stones.announced(n).names}
+
+    def _tell(self, found: Survey) -> None:
+        report = self.report
+        report.points = len(found.roots.kept)
+        report.total_bytes, report.live_bytes = found.total_bytes, found.live_bytes
+        report.page_count = found.page_count
+
+    def _seen(self, found: Survey, now: int) -> Seen:
+        roots = found.roots
+        return Seen(
+            version=JOURNAL_VERSION,
+            who=self._who,
+            written_at=now,
+            epoch=self._stones.listed().epoch,
+            points=sorted(roots.points),
+            roots=len(roots.kept),
+            intents={i.intent_id: [i.sequence, self._first_seen(i, now)] for i in roots.intents},
+            total_bytes=found.total_bytes,
+            live_bytes=found.live_bytes,
+        )
+
+    def _first_seen(self, intent: Intent, now: int) -> int:
+        for run in self._journal.runs(newest=1):
+            sequence, first_seen = run.seen.intents.get(intent.intent_id, [0, now])
+            return first_seen if sequence == intent.sequence else now
+        return now
+
+    def _write(self, tombstone: int, entries: Iterable[tuple[str, str, str]], now: int) -> None:
+        noted = [Entry(*entry) for entry in entries]
+        if noted:
+            self._journal.add(Part(written_at=now, tombstone=tombstone, entries=noted))
+
+    # -- announcing
+
+    def _to_announce(self, found: Survey, *, is_confirmed: bool) -> dict[str, str]:
+        """Objects that nothing needs, and why that is so."""
+        named = self._named()
+        going = {name: why for name, why in found.unneeded().items() if name not in named}
+        check_share(found, going, self._settings, is_confirmed=is_confirmed)
+        self.report.announced_bytes = sum(found.sizes[name] for name in going)
+        return going
+
+    def _announce(self, going: dict[str, str], roots: Roots, now: int) -> None:
+        if not going:
+            return
+        number = self._stones.listed().epoch + 1
+        names = sorted(going)
+        self._write(number, (("announced", name, going[name]) for name in names), now)
+        announced = Announced(version=VERSION, names=names, roots=sorted(roots.kept), written_at=now)
+        try:
+            self._stones.put(number, announced)
+        except ObjectExists:
+            return  # RACE: another run has announced; the next one looks again
+        self.report.announced = names
+
+    # -- carrying out
+
+    def _carry_out(self, found: Survey, ready: list[int], now: int) -> None:
+        listed = self._stones.listed()
+        for number in ready:
+            stages = listed.stages.get(number, frozenset())
+            if Stage.SPENT in stages or number not in listed.open:
+                continue
+            if Stage.TRASHED not in stages:
+                self._move_to_trash(number, found, now)
+            else:
+                self._purge(number, found, now)
+
+    def _move_to_trash(self, number: int, found: Survey, now: int) -> None:
+        announced = self._stones.announced(number)
+        if now < announced.written_at + self._settings.grace_seconds * MICROS:
+            return
+        kept = {name for name in announced.names if found.is_needed(name)}
+        going = [name for name in announced.names if name not in kept]
+        self.report.kept += sorted(kept)
+        entries = [("trashed", name, "no root needs it, and no older writer is at work") for name in going]
+        entries += [("kept", name, "a root needs it after all") for name in sorted(kept)]
+        self._write(number, entries, now)
+        with suppress(ObjectExists):
+            # ORDER: written first: what a run that is cut off leaves in its place, the next one takes.
+            self._stones.put(number, Trashed(names=going, written_at=now))
+        self._take(number, going)
+
+    def _take(self, number: int, names: Iterable[str]) -> None:
+        """Again for what is there already."""
+        for name in names:
+            try:
+                self._trash.take(number, name)
+                self.report.trashed.append(name)
+            except ObjectLocked:
+                self.report.locked.append(name)
+
+    def _purge(self, number: int, found: Survey, now: int) -> None:
+        trashed = self._stones.trashed(number)
+        if now < trashed.written_at + self._settings.trash_seconds * MICROS:
+            if Stage.DECIDED not in self._stones.listed().stages[number]:
+                self._take(number, self._left_in_place(trashed.names))
+            return
+        try:
+            self._stones.put(number, Decided(what="purge", written_at=now))
+        except ObjectExists:
+            if self._stones.decided(number).what != "purge":
+                return
+        # ORDER: nobody can undelete it any more. The roots were read before, so whether somebody just did
+        # is asked once more.
+        self._refuse_if_undeleted(found)
+        kept = [name for name in trashed.names if found.is_needed(name)]
+        entries = [("back", name, "a root needs it after all") for name in kept]
+        gone = [name for name in trashed.names if name not in set(kept)]
+        entries += [("purged", name, "its time in the trash is over") for name in gone]
+        self._write(number, entries, now)
+        for name in kept:
+            self._trash.bring_back(number, name)
+        self.report.kept += kept
+        self._erase(number, gone)
+        with suppress(ObjectExists):
+            self._stones.put(number, Spent(written_at=now))
+
+    def _left_in_place(self, names: Iterable[str]) -> list[str]:
+        """What a run that was cut off had still to take."""
+        if not self._trash.is_a_place:
+            return []
+        there = {info.name for folder in COLLECTED for info in self._backend.list(folder)}
+        return [name for name in names if name in there]
+
+    def _refuse_if_undeleted(self, found: Survey) -> None:
+        store = VaultStore(self._backend, self._keys, self._vault_id)
+        for point_id in found.roots.deleted:
+            if not store.is_deleted(point_id):
+                raise CollectionRefused(f"point {point_id} was undeleted while it was being collected")
+
+    def _erase(self, number: int, names: list[str]) -> None:
+        for name in names:
+            if self._trash.erase(number, name):
+                self.report.purged.append(name)
+            else:
+                self.report.locked.append(name)
+        # ORDER: a point's amendments go after its record: without its deletion it would be alive again.
+        for name in names:
+            if name.startswith(ObjectType.POINT.folder) and name not in self.report.locked:
+                folder = ObjectType.AMENDMENT.folder + name.removeprefix(ObjectType.POINT.folder) + "/"
+                for info in list(self._backend.list(folder)):
+                    self._backend.delete(info.name)
+
+    def _purged_lately(self) -> set[str]:
+        """By this run, or by one that was cut off before it could tidy the index."""
+        runs = self._journal.runs(newest=TIDIED_RUNS)
+        entries = (entry for run in runs for part in run.parts for entry in part.entries)
+        return {entry.name for entry in entries if entry.action == "purged"}
+
+
+TIDIED_RUNS = 3
+COLLECTED = ("packs/", "trees/", "points/", "index/")
+
+
+def bring_back(trash: Trash, stones: Tombstones, number: int, *, now: int) -> list[str]:
+    """Everything that a tombstone took is where it was, and the tombstone is spent. Returns the names."""
+    names = stones.announced(number).names
+    for name in names:
+        trash.bring_back(number, name)
+    with suppress(ObjectExists):
+        stones.put(number, Spent(written_at=now))
+    return names

@@ -1,0 +1,141 @@
+"""What is in a vault and how much of each object is needed: a mark from all roots, then the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+
+from safehold.core.errors import CollectionRefused, Damaged, KeyMismatch, ObjectMissing
+from safehold.store.chunks import FrameReader
+from safehold.store.collect.marking import Marking
+from safehold.store.collect.needed import NeededIds
+from safehold.store.collect.pages import PageReader
+from safehold.store.collect.roots import Roots
+from safehold.store.collect.weighing import Weights, weigh
+from safehold.store.condemned import read_notes
+from safehold.store.index import LOST, Fragment, FragmentLike, build_fragment
+from safehold.store.places import ObjectRef
+from safehold.store.rebuilding import CHUNK_FOLDERS
+from safehold.store.sealing import ObjectType
+from safehold.store.vault_store import VaultStore
+
+POINTS, TREES, INDEX = ObjectType.POINT.folder, ObjectType.TREE.folder, ObjectType.INDEX.folder
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What one look at a vault has shown.
+
+    sizes       of all objects that hold chunks, and of the index's
+    published   names that the index speaks of: nobody takes those back
+    unreadable  objects whose directory cannot be had, so that it is not known what they hold
+    surplus     of the index: what other fragments say too, and parts that no fragment names
+    """
+
+    roots: Roots
+    sizes: Mapping[str, int]
+    weights: Weights
+    published: Set[str]
+    unreadable: Set[str]
+    surplus: Set[str]
+    page_count: int
+
+    @property
+    def total_bytes(self) -> int:
+        return sum(self.weights.total)
+
+    @property
+    def live_bytes(self) -> int:
+        return sum(self.weights.live)
+
+    def is_needed(self, name: str) -> bool:
+        """Also when it is not known what it holds."""
+        if name.startswith(INDEX):
+            return name not in self.surplus
+        is_root = name.startswith(POINTS) and name.removeprefix(POINTS) in self.roots.kept
+        return is_root or name in self.unreadable or self.weights.is_needed(name)
+
+    def unneeded(self) -> dict[str, str]:
+        """Names of objects that may be announced, and why."""
+        reasons = {name: self._reason(name) for name in self.sizes if not self.is_needed(name)}
+        return {name: why for name, why in reasons.items() if why is not None}
+
+    def _reason(self, name: str) -> str | None:
+        if name.startswith(INDEX):
+            return "another fragment says all that it says"
+        if name.startswith(POINTS):
+            return self._reason_of_point(name.removeprefix(POINTS))
+        if name not in self.published and self.roots.intents:
+            return None  # perhaps of a writer at work: it would only have to be kept again
+        return "no root needs any chunk of it"
+
+    def _reason_of_point(self, point_id: str) -> str | None:
+        if point_id in self.roots.deleted:
+            return "the point was deleted, and no root needs any chunk of it"
+        return "its writer was revoked before it was admitted" if point_id in self.roots.void else None
+
+
+def survey(store: VaultStore, roots: Roots, named: Set[str]) -> Survey:
+    """Mark from the roots and weigh all objects; `named` is in open tombstones.
+
+    Raises CollectionRefused, StoreUnavailable.
+    """
+    sizes = {info.name: info.size_bytes for kind in CHUNK_FOLDERS for info in store.backend.list(kind.folder)}
+    loaded = store.index_folder.load()
+    published = {ref.name for fragment in loaded.fragments for ref in fragment.objects}
+    condemned = {stored.note.object for stored in read_notes(store.backend, store.object)}
+
+    def stays(ref: ObjectRef) -> bool | None:
+        if roots.headers.get(ref.name, ref.header) != ref.header:
+            return None
+        is_known = ref.name in published or ref.name.startswith(POINTS)
+        is_there = ref.name in sizes and ref.name not in named
+        return is_known and is_there and ref.name not in condemned and not _is_void(ref, roots)
+
+    needed = NeededIds()
+    try:
+        page_count = _mark(store, roots, {*sizes, *named}, needed)
+        rest, unreadable = _uncovered(store, loaded.fragments, {*sizes, *named})
+        weights = weigh([*loaded.fragments, rest], needed, stays)
+    except LOST as error:
+        raise CollectionRefused(f"the index cannot be read through: {error}") from error
+    finally:
+        needed.close()
+    index_sizes = {info.name: info.size_bytes for info in store.backend.list(INDEX)}
+    surplus = {*loaded.replaced, *loaded.stray}
+    return Survey(roots, sizes | index_sizes, weights, published, unreadable, surplus, page_count)
+
+
+def _is_void(ref: ObjectRef, roots: Roots) -> bool:
+    return ref.name.startswith(POINTS) and ref.name.removeprefix(POINTS) in roots.void
+
+
+def _mark(store: VaultStore, roots: Roots, names: Set[str], needed: NeededIds) -> int:
+    pages = PageReader(FrameReader(store.backend, store.keys, store.vault_id), store.keys.chunk_id_key)
+    pages.know(sorted(name for name in names if name.startswith((TREES, POINTS))), store.object)
+    marking = Marking(pages.read, needed)
+    for point_id in sorted(roots.kept):
+        marking.mark(roots.points[point_id].root)
+    return marking.page_count
+
+
+def _uncovered(
+    store: VaultStore, known: Sequence[FragmentLike], names: Set[str]
+) -> tuple[Fragment, Set[str]]:
+    """A fragment of the directories of all objects that no other one speaks of; and what cannot be read."""
+    covered = {ref.name for fragment in known for ref in fragment.objects}
+    rest, unreadable = [], set()
+    for name in sorted(names):
+        if name.startswith(INDEX) or (name in covered and not name.startswith(POINTS)):
+            continue
+        try:
+            opened = store.object(name)
+        except ObjectMissing:
+            continue  # RACE: taken back by its writer, or taken away by another run
+        except (Damaged, KeyMismatch):
+            unreadable.add(name)
+            continue
+        ref = ObjectRef(name, opened.seal.header)
+        if not any(fragment.covers(ref) for fragment in known):
+            rest.append((ref, opened.directory))
+    return build_fragment(rest), unreadable

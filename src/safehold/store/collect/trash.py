@@ -1,0 +1,96 @@
+"""Out of sight, not yet gone: in a folder an object is renamed into `trash/`, elsewhere it stays in place.
+
+Reading goes on through `TrashView`: what a root turns out to need is found wherever it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+
+from safehold.core.errors import ObjectExists, ObjectLocked, ObjectMissing
+from safehold.store.backends.contract import Backend, locking, renaming
+from safehold.store.backends.passing import PassingBackend
+from safehold.store.sealing import HEADER_BYTES
+
+FOLDER = "trash/"
+
+
+class TrashView(PassingBackend):
+    """A backend that also reads what is in the trash, as if it were in its place. Listings show it not."""
+
+    def get(self, name: str, *, offset: int = 0, length: int | None = None) -> bytes:
+        try:
+            return super().get(name, offset=offset, length=length)
+        except ObjectMissing:
+            for number in self._numbers():
+                with suppress(ObjectMissing):
+                    return self.inner.get(in_trash(number, name), offset=offset, length=length)
+            raise
+
+    def _numbers(self) -> Iterable[int]:
+        return {int(info.name.split("/")[1]) for info in self.inner.list(FOLDER)}
+
+
+class Trash:
+    """Moves, brings back, erases. Each may be done again: what is done already is no error."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._renaming = renaming(backend)
+
+    @property
+    def is_a_place(self) -> bool:
+        """Or do objects stay where they are until the end?"""
+        return self._renaming is not None
+
+    def take(self, number: int, name: str) -> None:
+        """Raises ObjectLocked."""
+        if self._renaming is None:
+            return
+        try:
+            self._renaming.rename(name, in_trash(number, name))
+        except ObjectMissing:
+            return
+        except ObjectExists:  # a crash had left it both names
+            headers = [self._backend.get(n, length=HEADER_BYTES) for n in (name, in_trash(number, name))]
+            if headers[0] == headers[1]:
+                self._backend.delete(name)
+
+    def bring_back(self, number: int, name: str) -> None:
+        if self._renaming is None:
+            return
+        try:
+            self._renaming.rename(in_trash(number, name), name)
+        except ObjectMissing:
+            return
+        except ObjectExists:  # it was there all the time, or came back before
+            self._backend.delete(in_trash(number, name))
+
+    def listed(self) -> dict[int, list[str]]:
+        """What lies in the trash, by tombstone."""
+        found: dict[int, list[str]] = {}
+        for info in self._backend.list(FOLDER):
+            _, number, name = info.name.split("/", 2)
+            found.setdefault(int(number), []).append(name)
+        return found
+
+    def erase(self, number: int, name: str) -> bool:
+        """Gone for good; False when a lock keeps it. Names every version where the place has versions."""
+        if self._renaming is not None:
+            self._backend.delete(in_trash(number, name))
+            return True
+        versioned = locking(self._backend)
+        if versioned is None:
+            self._backend.delete(name)
+            return True
+        try:
+            for version in versioned.versions_of(name):
+                versioned.delete_version(version)
+        except ObjectLocked:
+            return False
+        return True
+
+
+def in_trash(number: int, name: str) -> str:
+    return f"{FOLDER}{number:08}/{name}"

@@ -1,0 +1,136 @@
+"""How much of each object is needed: index rows are held against the needed ids, a 256th at a time.
+
+Of a chunk that lies in several objects one counts as its place, the others as spare: the lowest object by
+name that is sure to stay. An object without a live byte may go.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from safehold.store.collect.needed import PARTITIONS, NeededIds
+from safehold.store.index import FragmentLike
+from safehold.store.places import ROW_BYTES, ObjectRef
+
+# Of a row: sixteen bytes of the id, the object's number, the chunk's length. Source: docs/formats/index.md.
+ROW = struct.Struct(">16s16xI16xI")
+assert ROW.size == ROW_BYTES
+_OTHER = ""  # all objects that are another's namesake
+Stays = Callable[[ObjectRef], "bool | None"]
+
+
+@dataclass(slots=True)
+class Weights:
+    """Plain bytes of chunks in each object, by its number.
+
+    live  needed, and this is where they lie; lone: needed, but only objects that may go have them
+    """
+
+    numbers: dict[str, int] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
+    total: array[int] = field(default_factory=lambda: array("Q"))
+    live: array[int] = field(default_factory=lambda: array("Q"))
+    lone: array[int] = field(default_factory=lambda: array("Q"))
+
+    def number_of(self, name: str) -> int:
+        number = self.numbers.get(name)
+        if number is None:
+            number = self.numbers[name] = len(self.names)
+            self.names.append(name)
+            for column in (self.total, self.live, self.lone):
+                column.append(0)
+        return number
+
+    def is_needed(self, name: str) -> bool:
+        """Does it hold a chunk that is needed, and that no object has which is sure to stay?"""
+        number = self.numbers.get(name)
+        return number is not None and (self.live[number] > 0 or self.lone[number] > 0)
+
+
+def weigh(fragments: Sequence[FragmentLike], needed: NeededIds, stays: Stays) -> Weights:
+    """Weigh all objects that the fragments speak of.
+
+    stays  is it there, and not about to go? None: what is there under its name is another object
+
+    Raises what reading a fragment raises: half a list would make needed chunks look lone, or worse.
+    """
+    weights = Weights()
+    # In order of name, so that every collector prefers the same place.
+    known = sorted({ref.name for fragment in fragments for ref in fragment.objects})
+    for name in [_OTHER, *known]:
+        weights.number_of(name)
+    is_sure = bytearray(len(known) + 1)
+    cursors = [_Cursor(fragment, weights, stays, is_sure) for fragment in fragments]
+    for first_byte in range(PARTITIONS):
+        _weigh_partition(first_byte, cursors, needed.partition(first_byte), weights, is_sure)
+    return weights
+
+
+def _weigh_partition(
+    first_byte: int, cursors: Sequence[_Cursor], needed: set[bytes], weights: Weights, is_sure: bytearray
+) -> None:
+    total = weights.total
+    wanted: list[tuple[bytes, int, int]] = []
+    for cursor in cursors:
+        numbers = cursor.numbers
+        for joined in cursor.until(first_byte + 1):
+            for identity, own_number, length in ROW.iter_unpack(joined):
+                number = numbers[own_number]
+                total[number] += length
+                if identity in needed:
+                    wanted.append((identity, number, length))
+    _place(wanted, weights, is_sure)
+
+
+def _place(wanted: list[tuple[bytes, int, int]], weights: Weights, is_sure: bytearray) -> None:
+    places: dict[bytes, int] = {}
+    for identity, number, _ in wanted:
+        if is_sure[number] and places.get(identity, number) >= number:
+            places[identity] = number
+    counted: set[bytes] = set()
+    for identity, number, length in wanted:
+        place = places.get(identity)
+        if place is None:
+            weights.lone[number] += length
+        elif place == number and identity not in counted:
+            counted.add(identity)
+            weights.live[number] += length
+
+
+class _Cursor:
+    """Goes once through a fragment's rows, which are in order of id."""
+
+    def __init__(
+        self,
+        fragment: FragmentLike,
+        weights: Weights,
+        stays: Stays,
+        is_sure: bytearray,
+    ) -> None:
+        self.numbers = array("I")
+        for ref in fragment.objects:
+            answer = stays(ref)
+            number = weights.number_of(ref.name if answer is not None else _OTHER)
+            self.numbers.append(number)
+            is_sure[number] = bool(answer)
+        self._runs = fragment.rows()
+        self._rows: list[bytes] = []
+        self._position = 0
+
+    def until(self, first_byte: int) -> Iterator[bytes]:
+        """The next rows, joined, up to ids that begin with that byte."""
+        while True:
+            end = len(self._rows)
+            if first_byte < PARTITIONS:
+                end = bisect_left(self._rows, bytes([first_byte]), self._position)
+            yield b"".join(self._rows[self._position : end])
+            self._position = end
+            if end < len(self._rows):
+                return
+            self._rows, self._position = next(self._runs, []), 0
+            if not self._rows:
+                return
