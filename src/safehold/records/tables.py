@@ -374,6 +374,18 @@ node = Table(
     Column("reaped_at", UtcDateTime),  # it was taken for dead: what it held goes to others, it must stop
 )
 
+# A writer's intent in a vault: its commits and its revocation go through this row, so that one of them is
+# first. The vault may have no row any more, so nothing refers to it.
+writer_intent = Table(
+    "writer_intent",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("vault_id", String(36), nullable=False),
+    Column("points", JSON, nullable=False),  # ids of what was admitted
+    Column("seen_at", UtcDateTime, nullable=False, index=True),
+    Column("revoked_at", UtcDateTime),
+)
+
 idempotency = Table(
     "idempotency",
     metadata,
