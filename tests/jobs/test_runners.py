@@ -458,8 +458,11 @@ def test_a_thousand_unchanged_backups_cost_little_more_than_an_object_each(
     for _ in range(9):
         house.back_up()
     objects = [info.name for info in house.access.for_reading(house.vault).backend.list("")]
-    # the vault's keys, a record for each point, and a fragment for every four of them
-    assert sorted(name.split("/")[0] for name in objects) == ["index"] * 2 + ["keys"] + ["points"] * 9
+    # the vault's keys, a record for each point, a fragment for every four of them, and one intent for all
+    kinds = ["index"] * 2 + ["intents"] + ["keys"] + ["points"] * 9
+    assert sorted(name.split("/")[0] for name in objects) == kinds
+    house.access.close()
+    assert [info.name for info in house.access.for_reading(house.vault).backend.list("intents/")] == []
 
 
 def test_a_fact_that_is_written_late_does_not_undo_a_newer_one(house: House) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 import click
 
 from safehold.cli.options import data_option, json_option, show_json, size_text
+from safehold.cli.store_collect import collect, journal, undelete
 
 
 @click.group("store")
 def command() -> None:
-    """Keep vaults' stores sound: read them back, heal what is damaged, make the index again."""
+    """Keep vaults' stores sound: read back, heal, free what nothing needs, make the index again."""
 
 
 class SizeType(click.ParamType[int]):
@@ -132,3 +133,7 @@ def _tell_rebuild(report: dict[str, Any]) -> None:
     )
     for name, why in {**report["unread"], **report["points_unread"]}.items():
         click.echo(f"  {name}: {why}")
+
+
+for each in (collect, undelete, journal):
+    command.add_command(each)

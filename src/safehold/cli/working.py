@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from typing import NoReturn
 
 from safehold.cli.installation import Installation
 from safehold.cli.lifetime import end_with_parent
 from safehold.connectors.registry import connector_of
 from safehold.core import log, memory
+from safehold.core.config import Settings
+from safehold.jobs.collecting import Collecting
 from safehold.jobs.engine import EngineSettings
 from safehold.jobs.runners import all_runners
 from safehold.jobs.upkeep import all_upkeep
 from safehold.jobs.vaults import VaultAccess
 from safehold.jobs.worker import Worker, WorkerSettings, work_until_told
+from safehold.store.collect.settings import CollectionSettings
 from safehold.store.key_providers.retry import RetryProvider
 from safehold.store.key_providers.urls import open_provider
 
@@ -60,7 +65,31 @@ def worker_of(installation: Installation) -> Worker:
             *assembled,
             discovery_seconds=settings.discovery_seconds,
             scrub_bytes_per_day=settings.scrub_bytes_per_day,
+            collecting=collecting(installation, access),
         ),
+    )
+
+
+def collecting(installation: Installation, access: VaultAccess) -> Collecting | None:
+    """What collects all vaults, as the installation is set."""
+    hours = installation.settings.collection_hours
+    if hours <= 0:
+        return None
+    return Collecting(
+        installation.catalog,
+        access,
+        installation.clock,
+        every=timedelta(hours=hours),
+        settings=collection_settings(installation.settings),
+        who=f"{socket.gethostname()} {os.getpid()}",
+    )
+
+
+def collection_settings(settings: Settings) -> CollectionSettings:
+    return CollectionSettings(
+        grace_seconds=settings.collection_grace_hours * 3600,
+        trash_seconds=settings.collection_trash_days * 86_400,
+        most_dead_percent=settings.collection_most_percent,
     )
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from safehold.connectors.contract import Connector
 from safehold.core.clock import Clock
 from safehold.jobs.amending import AmendmentWriter
+from safehold.jobs.collecting import Collecting
 from safehold.jobs.discarding import Discarder
 from safehold.jobs.discovery import discover_due
 from safehold.jobs.runners import all_runners
@@ -30,8 +31,9 @@ def all_upkeep(
     *,
     discovery_seconds: float,
     scrub_bytes_per_day: int,
+    collecting: Collecting | None = None,
 ) -> list[Upkeep]:
-    """The one list of it."""
+    """The one list of it. `collecting`: None where vaults are collected by hand."""
     writer = AmendmentWriter(catalog, access, clock)
     discarder = Discarder(catalog, all_runners(catalog, access, connector_of, clock), clock)
     scrubber = Scrubber(catalog, access, clock, bytes_per_day=scrub_bytes_per_day)
@@ -43,7 +45,11 @@ def all_upkeep(
         with catalog.begin() as tx:
             return idempotency.forget_before(tx, clock.now() - timedelta(days=TOKEN_DAYS))
 
+    collect = [] if collecting is None else [Upkeep("collect", 10 * MINUTE, collecting.start_due)]
+    forget = [] if collecting is None else [Upkeep("forget writers", HOUR, collecting.forget_writers)]
     return [
+        *collect,
+        *forget,
         Upkeep("discover", max(1.0, discovery_seconds / 10), discover),
         Upkeep("tell vaults", 1.0, writer.write_pending),
         Upkeep("forget what vaults know", HOUR, writer.forget_written),

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import threading
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from safehold.core.clock import Clock, SystemClock
 from safehold.core.errors import StoreUnavailable
 from safehold.domain.vaults import Vault
+from safehold.jobs.fencing import CatalogFence
 from safehold.records import sites
 from safehold.records.engine import Catalog
 from safehold.store.backends.contract import Backend
 from safehold.store.backends.places import open_place
+from safehold.store.collect.collection import Collection
+from safehold.store.collect.settings import CollectionSettings
+from safehold.store.intents import Intents, announce_old_writers
 from safehold.store.key_providers.contract import KeyProvider
+from safehold.store.keys import shut_out_old_writers
 from safehold.store.vault_store import VaultStore
+
+LINGER_SECONDS = 300.0  # a thousand small jobs in a row then write one intent, not a thousand
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +32,49 @@ class VaultAccess:
 
     catalog: Catalog
     provider: KeyProvider
+    clock: Clock = field(default_factory=SystemClock)
+    _intents: dict[str, Intents] = field(default_factory=dict)  # of this process, by vault
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def for_writing(self, vault: Vault) -> VaultStore:
         """The vault's store; made first when it holds no point. Raises StoreUnavailable, KeyMismatch."""
         backend = place_of(self.catalog, vault.site, vault.id, create=vault.point_count == 0)
-        return VaultStore.for_writing(backend, self.provider, store_id(vault))
+        store = VaultStore.for_writing(backend, self.provider, store_id(vault))
+        store.intents = self._intents_of(vault.id, store)
+        return store
+
+    def fence(self, vault_id: str) -> CatalogFence:
+        """Decides between writers of that vault and its collection."""
+        return CatalogFence(self.catalog, vault_id, self.clock)
+
+    def _intents_of(self, vault_id: str, store: VaultStore) -> Intents:
+        with self._lock:
+            known = self._intents.get(vault_id)
+            if known is None or known.keys != store.keys:
+                known = self._intents[vault_id] = Intents(
+                    store.backend,
+                    store.keys,
+                    store.vault_id,
+                    fence=self.fence(vault_id),
+                    clock=self.clock,
+                    writer=f"{socket.gethostname()} {os.getpid()}",
+                    linger_seconds=LINGER_SECONDS,
+                )
+            return known
+
+    def close(self) -> None:
+        """End the intents that no session uses, so that collection need not wait for them."""
+        with self._lock:
+            for intents in self._intents.values():
+                intents.close()
+
+    def for_collecting(self, vault: Vault, settings: CollectionSettings, *, who: str) -> Collection:
+        """Raises as `for_reading`. A vault that older programs may have open is shut to them first."""
+        backend = self.place(vault)
+        if shut_out_old_writers(backend, self.provider, store_id(vault)):
+            announce_old_writers(VaultStore.for_reading(backend, self.provider, store_id(vault)), self.clock)
+        store = VaultStore.for_reading(backend, self.provider, store_id(vault))
+        return Collection(store, self.clock, settings=settings, fence=self.fence(vault.id), who=who)
 
     def for_reading(self, vault: Vault) -> VaultStore:
         """Raises StoreUnavailable, ObjectMissing (nothing was ever stored in it), KeyMismatch."""
