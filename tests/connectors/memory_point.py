@@ -106,7 +106,7 @@ def put_back(point: MemoryPoint, restore: Restore, paths: Sequence[bytes] = ()) 
             if item.kind not in CONTENT_KINDS:
                 restore.make(path, item)
             elif item.size_bytes <= SMALL_BYTES:
-                restore.write_whole(path, item, point.data[path])
+                restore.write_whole([(path, item, point.data[path])])
             else:
                 _write_pieces(restore, path, item, point.data[path])
     return restore.finish()

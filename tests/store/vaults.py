@@ -133,9 +133,10 @@ class TreeTarget:
         else:
             self._put(path, Other(ItemKind(item.kind), tuple(item.facts.items())))  # type: ignore[arg-type]
 
-    def write_whole(self, path: bytes, item: Item, data: bytes | memoryview) -> None:
-        assert len(data) == item.size_bytes
-        self._put(path, bytes(data))
+    def write_whole(self, batch: Sequence[tuple[bytes, Item, bytes]]) -> None:
+        for path, item, data in batch:
+            assert len(data) == item.size_bytes
+            self._put(path, data)
 
     def open(self, path: bytes, item: Item) -> PieceWriter:
         return PieceWriter(self, path, item.size_bytes)

@@ -116,8 +116,8 @@ class Restore(Protocol):
         before the file that it points to has been written: links are made in `finish`.
         """
 
-    def write_whole(self, path: bytes, item: Item, data: bytes | memoryview) -> None:
-        """A small item with all its bytes, facts put on. Different items may come from several threads."""
+    def write_whole(self, batch: Sequence[tuple[bytes, Item, bytes]]) -> None:
+        """Small items (path, item, all its bytes), facts put on. Other items may come from other threads."""
 
     def open(self, path: bytes, item: Item) -> Writer:
         """A large item, sized `item.size_bytes`, holes where nothing is written."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import is_
 from typing import NamedTuple, Protocol
 
 from safehold.domain.items import CONTENT_KINDS, Item, ItemKind, Listing, PreviousTree, walk_order
@@ -49,6 +50,7 @@ class _Open:
 
     path: bytes
     items: list[Item | None]
+    known: Known
     roots: dict[bytes, bytes] = field(default_factory=dict)  # finished sub-directories: name -> root page
 
 
@@ -56,6 +58,7 @@ class _Segment(NamedTuple):
     """A run of a listing's items; huge directories come in several. `wanted`: those that are read ahead."""
 
     listing: Listing
+    known: Known
     start: int
     end: int
     wanted: list[int]  # their positions in the listing
@@ -93,10 +96,10 @@ class TreeWriter:
         self._stack: list[_Open] = []
         self._root_page = b""
 
-    def enter(self, listing: Listing) -> _Open:
+    def enter(self, listing: Listing, known: Known) -> _Open:
         while self._stack and not _is_below(listing.path, self._stack[-1].path):
             self._close()
-        opened = _Open(listing.path, list(listing.items))
+        opened = _Open(listing.path, list(listing.items), known)
         self._stack.append(opened)
         return opened
 
@@ -112,8 +115,12 @@ class TreeWriter:
 
     def _close(self) -> None:
         done = self._stack.pop()
-        items = [self._with_root(item, done.roots) for item in done.items if item is not None]
-        root_page = self._unchanged_root(done.path, items)
+        items = [
+            self._with_root(item, done.roots) if item.kind == ItemKind.DIRECTORY else item
+            for item in done.items
+            if item is not None
+        ]
+        root_page = self._unchanged_root(done, items)
         if root_page is None:
             root_page = write_directory(items, self._cutter, self._session.put_page)
         self._session.stats.items += len(items)
@@ -124,30 +131,26 @@ class TreeWriter:
         self._stack[-1].roots[name] = root_page
 
     def _with_root(self, item: Item, roots: dict[bytes, bytes]) -> Item:
-        if item.kind != ItemKind.DIRECTORY:
-            return item
         root_page = roots.get(item.name, b"")  # one that could not be listed is kept, empty
         if item.content == root_page:
             return item
         return Item(item.name, item.kind, item.size_bytes, item.facts, root_page)
 
-    def _unchanged_root(self, path: bytes, items: list[Item]) -> bytes | None:
+    def _unchanged_root(self, done: _Open, items: list[Item]) -> bytes | None:
         """The previous tree's root page of this directory, when every item is the very one it held."""
         if self._session.has_gaps:
             return None  # its pages may be among what is gone or about to go
-        before = self._previous.listing(path)
-        if len(before) != len(items) or not items:
+        before = done.known.values()  # in the order of names, too
+        if len(before) != len(items) or not items or not all(map(is_, before, items)):
             return None
-        if any(before.get(item.name) is not item for item in items):
-            return None
-        directory = self._previous_directory(path)
+        directory = self._previous_directory(done.path)
         return None if directory is None else directory.content
 
     def _previous_directory(self, path: bytes) -> Item | None:
         if not path:
             return self._previous.root()
-        parent, _, name = path.rpartition(b"/")
-        return self._previous.listing(parent).get(name)
+        # Its parent is the directory that is open around it.
+        return self._stack[-1].known.get(path.rpartition(b"/")[2])
 
 
 class Backup:
@@ -185,8 +188,7 @@ class Backup:
         """Loads in order, being read; so many bytes ahead of whoever takes them."""
         ahead: deque[_Load] = deque()
         ahead_bytes = 0
-        listings = map(self._without_lost, walk_order(self._source.listings()))
-        for segments in _together(_segments(listings)):
+        for segments in _together(self._segments()):
             size = sum(segment.size for segment in segments)
             wanted = [(s.listing.path, s.listing.items[p]) for s in segments for p in s.wanted]
             ahead.append(_Load(segments, reader.start(wanted, size), size))
@@ -196,6 +198,12 @@ class Backup:
                 ahead_bytes -= oldest.size
                 yield oldest
         yield from ahead
+
+    def _segments(self) -> Iterator[_Segment]:
+        for listing in walk_order(self._source.listings()):
+            # ORDER: asked for here, where the source has just asked, too: the items are the very same ones.
+            known = self._previous.listing(listing.path)
+            yield from _segments_of(self._without_lost(listing), known)
 
     def _without_lost(self, listing: Listing) -> Listing:
         """The listing, where what an unchanged item refers to is gone from the vault: to be read again."""
@@ -222,8 +230,8 @@ class Backup:
 
     def _take_segment(self, segment: _Segment, reads: Iterator[ReadItem]) -> None:
         listing = segment.listing
-        opened = self._trees.enter(listing) if segment.start == 0 else self._trees.current
-        known = self._previous.listing(listing.path)
+        known = segment.known
+        opened = self._trees.enter(listing, known) if segment.start == 0 else self._trees.current
         for position in segment.wanted:
             opened.items[position] = self._take_small(known, next(reads))
         stats = self._session.stats
@@ -273,20 +281,19 @@ class Backup:
         return settled
 
 
-def _segments(listings: Iterator[Listing]) -> Iterator[_Segment]:
-    """Every listing in one segment or several, none with more to read than one load should have."""
-    for listing in listings:
-        start = size = 0
-        wanted: list[int] = []
-        for position, item in enumerate(listing.items):
-            if item.content is None and item.kind in CONTENT_KINDS and item.size_bytes <= SMALL_BYTES:
-                wanted.append(position)
-                size += item.size_bytes
-                if size >= LOAD_BYTES or len(wanted) >= LOAD_ITEMS:
-                    yield _Segment(listing, start, position + 1, wanted, size)
-                    start, wanted, size = position + 1, [], 0
-        if start < len(listing.items) or not listing.items:
-            yield _Segment(listing, start, len(listing.items), wanted, size)
+def _segments_of(listing: Listing, known: Known) -> Iterator[_Segment]:
+    """The listing in one segment or several, none with more to read than one load should have."""
+    start = size = 0
+    wanted: list[int] = []
+    for position, item in enumerate(listing.items):
+        if item.content is None and item.kind in CONTENT_KINDS and item.size_bytes <= SMALL_BYTES:
+            wanted.append(position)
+            size += item.size_bytes
+            if size >= LOAD_BYTES or len(wanted) >= LOAD_ITEMS:
+                yield _Segment(listing, known, start, position + 1, wanted, size)
+                start, wanted, size = position + 1, [], 0
+    if start < len(listing.items) or not listing.items:
+        yield _Segment(listing, known, start, len(listing.items), wanted, size)
 
 
 def _together(segments: Iterator[_Segment]) -> Iterator[list[_Segment]]:

@@ -213,6 +213,10 @@ class Index:
         """Was what lies there found damaged, so that no writer may rely on it?"""
         return self._condemned.holds(place.object.name, place.frame)
 
+    def is_trusted(self, place: Place) -> bool:
+        """Is nothing known against it?"""
+        return not self.is_condemned(place) and (place.object.name, place.frame) not in self._failed
+
     def _found(self, chunk_id: bytes) -> list[Place]:
         asked = self._fragments
         found = self._find(chunk_id)

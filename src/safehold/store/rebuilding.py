@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing
 from safehold.store.backends.contract import Backend
 from safehold.store.index import Index
+from safehold.store.neighbours import Neighbours
 from safehold.store.objects import Directory, SealedObject
 from safehold.store.places import ObjectRef, Place
 from safehold.store.sealing import HEADER_BYTES, ObjectType
@@ -37,6 +38,7 @@ class CompleteIndex:
         self._index = index
         self._backend = backend
         self._open_object = open_object
+        self._neighbours = Neighbours(open_object)
         self._rest: Index | None = None
         self._known_lost = 0  # fragments that had been given up when the rest was read
         self._lock = threading.Lock()
@@ -46,9 +48,16 @@ class CompleteIndex:
         self._index.condemn(place)
 
     def places(self, identity: bytes) -> list[Place]:
-        """Everywhere the chunk lies. Raises StoreUnavailable, Damaged."""
+        """Where the chunk lies: everywhere, or one place that is known without asking the index.
+
+        Whoever finds that place wanting condemns it and asks again. Raises StoreUnavailable, Damaged.
+        """
+        near = self._neighbours.find(identity)
+        if near is not None and self._index.is_trusted(near):
+            return [near]
         found = list(self._index.places(identity))
         if found and not self._index.is_condemned(found[0]):
+            self._neighbours.note(found[0])
             return found
         return [*self._uncovered().places(identity), *found]  # those that were found are condemned
 

@@ -43,7 +43,7 @@ class Target(Protocol):
 
     def make(self, path: bytes, item: Item) -> None: ...
 
-    def write_whole(self, path: bytes, item: Item, data: bytes | memoryview) -> None: ...
+    def write_whole(self, batch: Sequence[tuple[bytes, Item, bytes]]) -> None: ...
 
     def open(self, path: bytes, item: Item) -> PieceWriter: ...
 
@@ -66,6 +66,7 @@ class _Piece(NamedTuple):
     offset: int
     part: Part
     whole: bool
+    place: Place  # in which frame, and where in it
 
 
 @dataclass(slots=True)
@@ -90,7 +91,7 @@ class Restoring:
         self._advance = advance
         self._skip = skip
         self._lock = threading.Lock()
-        self._window: dict[tuple[str, int], tuple[Place, list[_Piece]]] = {}
+        self._window: dict[tuple[str, int], list[_Piece]] = {}
         self._window_bytes = 0
         self._window_pieces = 0
         self._stand_ins: dict[bytes, bytes] = {}  # first path of a hard-link group -> where its bytes went
@@ -168,7 +169,7 @@ class Restoring:
     def _plan(self, path: bytes, item: Item, pool: ThreadPoolExecutor) -> None:
         self.counts.files += 1
         if not item.content:
-            self._target.write_whole(path, item, b"")
+            self._target.write_whole([(path, item, b"")])
             self._advance(1, 0)
             return
         file = _File(path, item, threading.Lock())
@@ -178,7 +179,7 @@ class Restoring:
             for part in decode_content(item.content, item.size_bytes, self._get_page):
                 if offset + part.length > item.size_bytes:
                     raise Damaged(f"its content list goes on after its {item.size_bytes} bytes")
-                self._place(_Piece(file, offset, part, whole))
+                self._place(file, offset, part, whole=whole)
                 offset += part.length
                 if self._window_bytes >= WINDOW_BYTES or self._window_pieces >= WINDOW_PIECES:
                     self._flush(pool)
@@ -191,25 +192,23 @@ class Restoring:
             if len(self._finished) >= WINDOW_PIECES:  # files of nothing but holes
                 self._flush(pool)
 
-    def _place(self, piece: _Piece) -> None:
-        if piece.part.id == ZERO_ID:
+    def _place(self, file: _File, offset: int, part: Part, *, whole: bool) -> None:
+        if part.id == ZERO_ID:
             return
-        places = self._chunks.places(piece.part.id)
+        places = self._chunks.places(part.id)
         if not places:
-            self._fail(piece, f"chunk {piece.part.id.hex()} is in no object of the vault")
+            self._fail(file, f"chunk {part.id.hex()} is in no object of the vault", whole=whole)
             return
         key = (places[0].object.name, places[0].frame)
-        if key not in self._window:
-            self._window[key] = (places[0], [])
-        self._window[key][1].append(piece)
-        self._window_bytes += piece.part.length
+        self._window.setdefault(key, []).append(_Piece(file, offset, part, whole, places[0]))
+        self._window_bytes += part.length
         self._window_pieces += 1
 
     def _flush(self, pool: ThreadPoolExecutor) -> None:
         """Write everything planned so far."""
         waiting: deque[Future[None]] = deque()
-        for place, pieces in self._window.values():
-            waiting.append(pool.submit(self._write_frame, place, pieces))
+        for pieces in self._window.values():
+            waiting.append(pool.submit(self._write_frame, pieces))
             if len(waiting) >= FRAMES_AHEAD:
                 waiting.popleft().result()
         for future in waiting:
@@ -220,33 +219,37 @@ class Restoring:
             self._finish_file(file)
         self._finished.clear()
 
-    def _write_frame(self, place: Place, pieces: list[_Piece]) -> None:
+    def _write_frame(self, pieces: list[_Piece]) -> None:
         try:
-            frame: bytes | None = self._frames.read_frame(place)
+            frame: bytes | None = self._frames.read_frame(pieces[0].place)
         except (Damaged, ObjectMissing):
             frame = None  # each piece now looks for another place of its chunk
-        items = size = 0
+        whole: list[tuple[bytes, Item, bytes]] = []
+        size = 0
         for piece in pieces:
+            file = piece.file
             try:
-                data = self._piece_data(piece, place, frame)
+                data = self._piece_data(piece, frame)
             except (Damaged, ObjectMissing) as error:
-                self._fail(piece, str(error))
+                self._fail(file, str(error), whole=piece.whole)
                 continue
-            self._write(piece, data)
-            items += piece.whole
+            if piece.whole:
+                whole.append((file.path, file.item, data))
+            else:
+                self._write_piece(file, piece.offset, data)
             size += len(data)
+        if whole:
+            self._target.write_whole(whole)
         with self._lock:
             self.counts.bytes += size
-            self._advance(items, size)
+            self._advance(len(whole), size)
 
-    def _piece_data(self, piece: _Piece, place: Place, frame: bytes | None) -> bytes:
+    def _piece_data(self, piece: _Piece, frame: bytes | None) -> bytes:
         if frame is not None:
-            here = next((p for p in self._chunks.places(piece.part.id) if _same_frame(p, place)), None)
-            if here is not None:
-                try:
-                    return self._checked(piece, self._chunks.cut(piece.part.id, here, frame))
-                except Damaged:
-                    pass
+            try:
+                return self._checked(piece, self._chunks.cut(piece.part.id, piece.place, frame))
+            except Damaged:
+                pass
         return self._checked(piece, self._chunks.read(piece.part.id))
 
     def _checked(self, piece: _Piece, data: bytes) -> bytes:
@@ -254,22 +257,18 @@ class Restoring:
             raise Damaged(f"a chunk has {len(data)} bytes, {piece.part.length} were to be there")
         return data
 
-    def _write(self, piece: _Piece, data: bytes) -> None:
-        file = piece.file
-        if piece.whole:
-            self._target.write_whole(file.path, file.item, data)
-            return
+    def _write_piece(self, file: _File, offset: int, data: bytes) -> None:
         with file.lock:
             if file.writer is None:
                 file.writer = self._target.open(file.path, file.item)
-            file.writer.write_at(piece.offset, data)
+            file.writer.write_at(offset, data)
 
-    def _fail(self, piece: _Piece, why: str) -> None:
+    def _fail(self, file: _File, why: str, *, whole: bool) -> None:
         with self._lock:
-            piece.file.failure = piece.file.failure or why
-            if piece.whole:
+            file.failure = file.failure or why
+            if whole:
                 self.counts.failed += 1
-                self._skip(piece.file.path, f"could not be restored: {why}")
+                self._skip(file.path, f"could not be restored: {why}")
 
     def _finish_file(self, file: _File) -> None:
         if file.failure:
@@ -295,7 +294,3 @@ def _without_those_beneath(paths: Sequence[bytes]) -> list[bytes]:
         if not kept or not (path.startswith(kept[-1] + b"/") or not kept[-1]):
             kept.append(path)
     return kept
-
-
-def _same_frame(one: Place, other: Place) -> bool:
-    return one.frame == other.frame and one.object.name == other.object.name

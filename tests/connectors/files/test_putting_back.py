@@ -154,7 +154,7 @@ def test_one_item_comes_back_with_the_folders_it_lies_in(bench: FilesBench) -> N
 
 def test_an_item_whose_folders_are_not_given_gets_plain_ones(empty_bench: FilesBench) -> None:
     with into(empty_bench, empty_bench.places / "new") as target:
-        target.write_whole(b"x/y/z", file(b"z"), b"1")
+        target.write_whole([(b"x/y/z", file(b"z"), b"1")])
         target.finish()
     assert (empty_bench.places / "new/x/y/z").read_bytes() == b"1"
 
@@ -202,7 +202,7 @@ def test_a_folder_in_the_way_of_a_file_is_told_and_kept(empty_bench: FilesBench)
     (empty_bench.places / "f" / "precious").mkdir(parents=True)
     (empty_bench.places / "g").mkdir()
     with into(empty_bench, empty_bench.places) as target:
-        target.write_whole(b"f", file(b"f"), b"1")
+        target.write_whole([(b"f", file(b"f"), b"1")])
         writer = target.open(b"g", file(b"g", 10))
         writer.write_at(0, b"0123456789")
         writer.finish()
@@ -273,7 +273,7 @@ def test_a_hard_link_is_not_made_to_an_old_file_that_stands_where_the_new_one_fa
             writer.abandon()
         else:
             monkeypatch.setattr(restoring, "open_new", refused)
-            target.write_whole(b"a/x", first, b"1")
+            target.write_whole([(b"a/x", first, b"1")])
             monkeypatch.undo()
         target.make(b"b/x", Item(b"x", ItemKind.HARDLINK, 0, {"link_to": b"a/x"}))
         target.finish()
@@ -290,9 +290,9 @@ def test_what_the_target_refuses_is_counted_once_and_the_files_among_it_apart(
         (place / name / "in the way").mkdir(parents=True)
     with into(empty_bench, place) as target:
         target.make(b"d", folder(b"d"))
-        target.write_whole(b"d/fine", file(b"fine"), b"1")
+        target.write_whole([(b"d/fine", file(b"fine"), b"1")])
         assert (target.failed_items, target.failed_files) == (0, 0)
-        target.write_whole(b"small", file(b"small"), b"1")
+        target.write_whole([(b"small", file(b"small"), b"1")])
         large = target.open(b"large", file(b"large", 10))
         large.write_at(0, b"0123456789")
         large.finish()
@@ -317,7 +317,7 @@ def test_a_full_target_ends_the_restore_with_a_clear_error(
         monkeypatch.setattr(os, "write", full)
         monkeypatch.setattr(os, "pwrite", full)
         with pytest.raises(RestoreError, match="No space left") as failure:
-            target.write_whole(b"f", file(b"f"), b"1")
+            target.write_whole([(b"f", file(b"f"), b"1")])
         with pytest.raises(RestoreError, match="No space left"):
             writer.write_at(0, b"1")
         monkeypatch.undo()
@@ -339,7 +339,7 @@ def test_a_name_that_leads_away_is_refused_and_told(empty_bench: FilesBench, pat
     place = empty_bench.places / "new"
     before = snapshot(empty_bench.folder.parent)
     with into(empty_bench, place) as target:
-        target.write_whole(path, file(b"x"), b"1")
+        target.write_whole([(path, file(b"x"), b"1")])
         target.make(path, folder(b"x"))
         target.make(path, Item(b"x", ItemKind.SYMLINK, 0, {**FACTS, "l": b"/etc"}))
         target.make(path, Item(b"x", ItemKind.FIFO, 0, FACTS))
@@ -370,7 +370,7 @@ def test_a_link_restored_from_the_point_is_not_written_through(empty_bench: File
     outside.mkdir()
     with into(empty_bench, empty_bench.places / "new") as target:
         target.make(b"a", Item(b"a", ItemKind.SYMLINK, 0, {**FACTS, "l": os.fsencode(outside)}))
-        target.write_whole(b"a/f", file(b"f"), b"1")
+        target.write_whole([(b"a/f", file(b"f"), b"1")])
         target.make(b"a/d", folder(b"d"))
         target.open(b"a/g", file(b"g", 5)).finish()
         target.finish()
@@ -387,11 +387,11 @@ def test_a_link_swapped_in_while_restoring_is_not_followed(empty_bench: FilesBen
     with into(empty_bench, place) as target:
         target.make(b"a", folder(b"a"))
         if is_cached:
-            target.write_whole(b"a/first", file(b"first"), b"1")
+            target.write_whole([(b"a/first", file(b"first"), b"1")])
         (place / "a").rename(place / "moved")
         (place / "a").symlink_to(outside)
-        target.write_whole(b"a/f", file(b"f"), b"1")
-        target.write_whole(b"a/g", file(b"g"), b"1")
+        target.write_whole([(b"a/f", file(b"f"), b"1")])
+        target.write_whole([(b"a/g", file(b"g"), b"1")])
         target.finish()
     assert [p.name for p in outside.iterdir()] == ["f"]
     assert (outside / "f").read_bytes() == b"precious"
@@ -407,7 +407,7 @@ def test_a_link_in_place_of_a_file_is_replaced_not_followed(empty_bench: FilesBe
     for name in ("f", "large", "fifo"):
         (place / name).symlink_to(precious)
     with into(empty_bench, place) as target:
-        target.write_whole(b"f", file(b"f"), b"1")
+        target.write_whole([(b"f", file(b"f"), b"1")])
         target.open(b"large", file(b"large", 2 << 20)).finish()
         target.make(b"fifo", Item(b"fifo", ItemKind.FIFO, 0, {**FACTS, "m": 0o666, "u": 5, "g": 5}))
         target.finish()
@@ -445,7 +445,7 @@ def test_an_attribute_that_the_target_refuses_is_told(empty_bench: FilesBench) -
     item = file(b"f")
     item.facts["x"] = {b"unknown.namespace": b"1", b"user.fine": b"2"}
     with into(empty_bench, empty_bench.places / "new") as target:
-        target.write_whole(b"f", item, b"1")
+        target.write_whole([(b"f", item, b"1")])
         target.finish()
     assert os.getxattr(empty_bench.places / "new/f", "user.fine") == b"2"
     assert [why.split(" could")[0] for _, why in empty_bench.skipped] == ["the attribute unknown.namespace"]
@@ -455,7 +455,7 @@ def test_an_attribute_named_by_any_bytes_is_told_as_text(empty_bench: FilesBench
     item = file(b"f")
     item.facts["x"] = {b"unknown.caf\xe9": b"1"}
     with into(empty_bench, empty_bench.places / "new") as target:
-        target.write_whole(b"f", item, b"1")
+        target.write_whole([(b"f", item, b"1")])
         target.finish()
     ((_, why),) = empty_bench.skipped
     assert why.encode().startswith(b"the attribute unknown.caf\\xe9 could")

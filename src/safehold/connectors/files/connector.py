@@ -96,6 +96,7 @@ class FilesConnector:
             arn=target.arn,
             is_fresh=target.is_fresh,
             skip=skip,
+            kernel=self._load_kernel(),
         )
         try:
             yield restore

@@ -10,10 +10,14 @@ import contextlib
 import errno
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 HELD = 64  # per thread; a thousand descriptors is what a process gets by default
+RUN_FOLDERS = HELD // 2  # of one run: there is room for those above them, too
+
+T = TypeVar("T")
 
 
 class Folders:
@@ -93,3 +97,15 @@ class Folders:
         with contextlib.suppress(FileExistsError):  # RACE: another thread may need the same folder
             os.mkdir(name, 0o700, dir_fd=parent)
         return os.open(name, FOLDER_FLAGS, dir_fd=parent)
+
+
+def runs_of_folders(batch: Sequence[T], directory: Callable[[T], bytes]) -> Iterator[Sequence[T]]:
+    """The batch in runs, in order; none is of more folders than a thread holds open side by side."""
+    start = 0
+    folders: set[bytes] = set()
+    for position, entry in enumerate(batch):
+        folders.add(directory(entry))
+        if len(folders) > RUN_FOLDERS:
+            yield batch[start:position]
+            start, folders = position, {directory(entry)}
+    yield batch[start:]

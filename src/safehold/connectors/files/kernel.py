@@ -19,8 +19,8 @@ from safehold.domain.items import Item
 LIBRARY = Path(__file__).with_name("libkernel.so")
 
 _SEEN = struct.Struct("=8x12q")  # struct seen, without where its name is
-_WANTED_FIELDS = 6  # struct wanted
-TAKEN = 0  # a status of `read`; anything else: to be read one call at a time
+DONE = 0  # a status of `read` and `write`; anything else: to be done again, one call at a time
+PLAIN_FACTS = ("m", "u", "g", "t")  # in the order of struct new_file
 
 
 class Kernel:
@@ -41,6 +41,9 @@ class Kernel:
         self._read = library.safehold_read
         self._read.argtypes = [c_char_p, c_int64, c_char_p, c_void_p, c_void_p]
         self._read.restype = c_int64
+        self._write = library.safehold_write
+        self._write.argtypes = [c_char_p, c_int64, c_char_p, POINTER(c_char_p), c_void_p]
+        self._write.restype = None
 
     def list(self, folder: int) -> tuple[int, list[bytes], list[Seen]]:
         """(errno or 0, names in order, what each is) of an open folder; an errno ended what is given."""
@@ -71,6 +74,29 @@ class Kernel:
         to = (ctypes.c_char * len(buffer)).from_buffer(buffer)
         self._read(struct.pack(f"={len(wanted)}q", *wanted), len(files), names, to, status)
         return status.raw
+
+    def write(self, files: Sequence[Item], folders: Sequence[int], contents: Sequence[bytes]) -> bytes:
+        """Make files that are not there yet, each in its open folder; their facts must be plain (`is_plain`).
+
+        Returns a status for each: DONE, or it is to be made one call at a time, and nothing is left of it.
+        """
+        names = b"\0".join([item.name for item in files])
+        new: list[int] = []
+        name_offset = 0
+        for item, folder, data in zip(files, folders, contents, strict=True):
+            facts = item.facts
+            new += (folder, name_offset, len(data), *(facts[key] for key in PLAIN_FACTS))  # type: ignore[arg-type]
+            name_offset += len(item.name) + 1
+        status = ctypes.create_string_buffer(len(files))
+        pointers = (c_char_p * len(files))(*contents)
+        self._write(struct.pack(f"={len(new)}q", *new), len(files), names, pointers, status)
+        return status.raw
+
+
+def is_plain(item: Item) -> bool:
+    """Has the item all facts that `Kernel.write` puts on, and none that it does not know how to?"""
+    facts = item.facts
+    return "x" not in facts and "s" not in facts and all(type(facts.get(key)) is int for key in PLAIN_FACTS)
 
 
 @cache

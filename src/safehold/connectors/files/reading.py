@@ -10,14 +10,13 @@ from collections.abc import Collection, Iterator, Sequence
 
 from safehold.connectors.contract import Skip
 from safehold.connectors.files.facts import Seen, attributes_of, file_item, has_holes, with_attributes
-from safehold.connectors.files.folders import HELD, Folders
-from safehold.connectors.files.kernel import TAKEN, Kernel
+from safehold.connectors.files.folders import Folders, runs_of_folders
+from safehold.connectors.files.kernel import DONE, Kernel
 from safehold.connectors.files.trouble import why_not_taken
 from safehold.domain.items import Item, join
 
 READ_BYTES = 4 << 20  # at most so many at once: whoever is told of the progress may end it between two
 _BUFFER_BYTES = 4 << 20  # of each reading thread; what one batch of small files has room in
-_FOLDERS = HELD // 2  # of one run: there is room for those above them, too
 _TRIES = 3  # a file that changed while it was read is read again; after that what was had is kept
 _WHOLE_BYTES = 64 << 20  # a file announced as small may have grown; beyond this it is cut, and told
 _ZEROS = memoryview(bytes(READ_BYTES))
@@ -50,7 +49,7 @@ class Reader:
         if self._kernel is None:
             return [self._read_one(directory, item) for directory, item in batch]
         found: list[tuple[bytes, Item] | None] = []
-        for run in _runs_of_folders(batch):
+        for run in runs_of_folders(batch, _directory):
             found += self._read_run(self._kernel, run)
         return found
 
@@ -67,7 +66,7 @@ class Reader:
         with memoryview(buffer) as view:
             for (directory, item), status in zip(run, statuses, strict=True):
                 start, end = end, end + item.size_bytes
-                if status == TAKEN:
+                if status == DONE:
                     found.append((bytes(view[start:end]), item))
                 else:
                     found.append(self._read_one(directory, item))
@@ -220,16 +219,8 @@ class FileContent:
             raise
 
 
-def _runs_of_folders(batch: Sequence[tuple[bytes, Item]]) -> Iterator[Sequence[tuple[bytes, Item]]]:
-    """The batch in runs, in order; none is of more folders than a thread holds open side by side."""
-    start = 0
-    folders: set[bytes] = set()
-    for position, (directory, _) in enumerate(batch):
-        folders.add(directory)
-        if len(folders) > _FOLDERS:
-            yield batch[start:position]
-            start, folders = position, {directory}
-    yield batch[start:]
+def _directory(entry: tuple[bytes, Item]) -> bytes:
+    return entry[0]
 
 
 def _is_as_listed(item: Item, seen: Seen) -> bool:

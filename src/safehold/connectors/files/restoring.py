@@ -13,10 +13,11 @@ import os
 import re
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from safehold.connectors.contract import Skip, Writer
-from safehold.connectors.files.folders import Folders
+from safehold.connectors.files.folders import Folders, runs_of_folders
+from safehold.connectors.files.kernel import DONE, Kernel, is_plain
 from safehold.connectors.files.putting import FactsWriter
 from safehold.connectors.files.trouble import why_not_restored
 from safehold.connectors.files.writing import DiscardingWriter, FileWriter, open_new, write_all, write_data
@@ -40,7 +41,10 @@ class FilesRestore:
     is_fresh  the target was made for this restore: it gets the facts of the root item, and holds nothing else
     """
 
-    def __init__(self, root: int, *, job_id: str, arn: str, is_fresh: bool, skip: Skip) -> None:
+    def __init__(
+        self, root: int, *, job_id: str, arn: str, is_fresh: bool, skip: Skip, kernel: Kernel | None
+    ) -> None:
+        self._kernel = kernel
         self._folders = Folders(root, makes_missing=True)
         self._arn = arn
         self._job_id = job_id
@@ -68,8 +72,30 @@ class FilesRestore:
         else:
             self._place(path, item, lambda folder, name: self._make_node(folder, name, path, item))
 
-    def write_whole(self, path: bytes, item: Item, data: bytes | memoryview) -> None:
-        """See Restore.write_whole. One item costs about seven system calls."""
+    def write_whole(self, batch: Sequence[tuple[bytes, Item, bytes]]) -> None:
+        """See Restore.write_whole. An item costs about six system calls, made for many at once."""
+        for run in runs_of_folders(batch, lambda entry: entry[0].rpartition(b"/")[0]):
+            for path, item, data in self._write_run(run):
+                self._write_one(path, item, data)
+
+    def _write_run(self, run: Sequence[tuple[bytes, Item, bytes]]) -> Sequence[tuple[bytes, Item, bytes]]:
+        """Make what is simple in one go; returns what is left to be made one by one, or to be told."""
+        if self._kernel is None or self._facts.clears_acls:
+            return run
+        simple = [entry for entry in run if is_plain(entry[1]) and not _LEADS_AWAY.search(entry[0])]
+        try:
+            folders = self._folders.descriptors([path.rpartition(b"/")[0] for path, _, _ in simple])
+        except OSError:
+            return run
+        items = [item for _, item, _ in simple]
+        statuses = self._kernel.write(items, folders, [data for _, _, data in simple])
+        made = {entry[0] for entry, status in zip(simple, statuses, strict=True) if status == DONE}
+        for path, item, _ in simple:
+            if path in made:
+                self._came_back(path, item)
+        return [entry for entry in run if entry[0] not in made]
+
+    def _write_one(self, path: bytes, item: Item, data: bytes) -> None:
         if self._place(path, item, lambda folder, name: self._write_file(folder, name, path, item, data)):
             self._came_back(path, item)
 
