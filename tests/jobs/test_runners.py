@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
+from safehold.connectors.files.kernel import Kernel
 from safehold.connectors.registry import connector_of
 from safehold.core.clock import FixedClock
 from safehold.core.ids import new_id
@@ -398,6 +399,8 @@ def test_a_restore_in_which_every_file_is_refused_fails_and_tells_no_bytes(
     def refused(*_: object) -> int:
         raise PermissionError(errno.EACCES, "Permission denied")
 
+    # Nothing can be made in one go, and then not one by one either.
+    monkeypatch.setattr(Kernel, "write", lambda self, files, *_: bytes([2] * len(files)))
     monkeypatch.setattr("safehold.connectors.files.restoring.open_new", refused)
     part = house.restore(backup)
     assert (part.state, part.message_category) == ("COMPLETED", "COMPLETED_WITH_ISSUES")
