@@ -99,6 +99,12 @@ def test_both_ways_come_to_the_same_sizes(bench: Bench, plain: bytes) -> None:
     assert abs(len(compiled) - len(seal_plainly(seal, 1, [plain]))) <= len(plain) // 100 + 16
 
 
+@pytest.mark.parametrize("plain", [memoryview(b"read only"), memoryview(bytearray(b"own")), memoryview(b"")])
+def test_views_are_sealed_as_what_they_show(bench: Bench, plain: memoryview) -> None:
+    seal = new_seal()
+    assert open_on(bench, seal, 0, seal_on(bench, seal, 0, [plain])) == plain
+
+
 def test_what_does_not_shrink_is_stored_as_it_is(bench: Bench) -> None:
     noise = zstandard.ZstdCompressor(level=19).compress(Path(__file__).read_bytes())
     assert len(seal_on(bench, new_seal(), 0, [noise])) == len(noise) + 1 + 16

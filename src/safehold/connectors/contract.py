@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from safehold.domain.items import Item, Listing, PreviousTree
 
+Taken: TypeAlias = tuple[bytes | memoryview, Item]  # an item's bytes, and the item as it was when read
 Skip = Callable[[bytes, str], None]  # (path, what happened): one item could not be taken or put back whole
 
 
@@ -76,11 +77,11 @@ class Capture(Protocol):
         else has `content` None and is read through `read_whole` or `open`.
         """
 
-    def read_whole(self, batch: Sequence[tuple[bytes, Item]]) -> Sequence[tuple[bytes, Item] | None]:
+    def read_whole(self, batch: Sequence[tuple[bytes, Item]]) -> Sequence[Taken | None]:
         """Small items, each with its directory: their bytes, and each as it was when read, in the same order.
 
-        None for one that vanished (told by skip). Used for items that say they are at most a few MiB; longer
-        ones than announced are returned whole too.
+        Views may be of one buffer, which is never written to again. None for one that vanished (told by
+        skip). Used for items that say they are at most a few MiB; longer ones are returned whole too.
         """
 
     def open(self, directory: bytes, item: Item) -> tuple[Content, Item] | None:

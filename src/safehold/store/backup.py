@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 from safehold.domain.items import CONTENT_KINDS, Item, ItemKind, Listing, PreviousTree, walk_order
 from safehold.store.chunking import SMALL_BYTES, InMemory, Readable
 from safehold.store.contents import GetPage, encode_content
-from safehold.store.reading import ItemReader, ReadItem, Take
+from safehold.store.reading import Batch, ItemReader, ReadItem, Take
 from safehold.store.session import Session
 from safehold.store.trees import PageCutter, write_directory
 
@@ -39,7 +39,7 @@ class Source(Protocol):
 
     def listings(self) -> Iterator[Listing]: ...
 
-    def read_whole(self, batch: Sequence[tuple[bytes, Item]]) -> Sequence[tuple[bytes, Item] | None]: ...
+    def read_whole(self, batch: Batch) -> Sequence[tuple[bytes | memoryview, Item] | None]: ...
 
     def open(self, directory: bytes, item: Item) -> tuple[Bytes, Item] | None: ...
 

@@ -67,12 +67,14 @@ class Bench:
         weakref.finalize(self, library.safehold_bench_free, self._pointer)
 
     def seal(self, seal: FrameSeal, plain: bytes | memoryview) -> bytes:
-        """The plain bytes (a view must be writable) as one sealed frame, opened again and compared.
-
-        Raises Unsound, MemoryError.
-        """
+        """The plain bytes as one sealed frame, opened again and compared. Raises Unsound, MemoryError."""
         found = c_void_p()
-        where = byref(c_char.from_buffer(plain)) if isinstance(plain, memoryview) else plain
+        if (
+            isinstance(plain, bytes) or plain.readonly or not plain
+        ):  # ctypes takes only what may be written to
+            where = bytes(plain)
+        else:
+            where = byref(c_char.from_buffer(plain))
         length = self._seal(
             *(self._pointer, byref(_of(seal)), where, len(plain)),
             *(self._worth, self._max_bytes, byref(found)),

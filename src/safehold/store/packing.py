@@ -24,7 +24,7 @@ class Frame(NamedTuple):
     """Chunks that shall share a frame, still plain."""
 
     kind: FrameKind
-    parts: list[bytes] | list[bytes | memoryview]  # views only of chunks that have their frame for themselves
+    parts: list[bytes | memoryview]
     ids: list[bytes]
 
     @property
@@ -49,7 +49,7 @@ class FrameFiller:
     def __init__(self, kind: FrameKind, frame_bytes: int) -> None:
         self._kind = kind
         self._limit = frame_bytes
-        self._parts: list[bytes] = []
+        self._parts: list[bytes | memoryview] = []
         self._ids: list[bytes] = []
         self._size = 0
 
@@ -57,7 +57,7 @@ class FrameFiller:
         """A frame that is now full, if any."""
         if len(data) >= ALONE_BYTES:
             return Frame(self._kind, [data], [chunk_id])
-        self._parts.append(bytes(data))  # a view would keep all that it is a view of until the frame is full
+        self._parts.append(data)
         self._ids.append(chunk_id)
         self._size += len(data)
         return self.take() if self._size >= self._limit or len(self._ids) >= FRAME_CHUNKS else None

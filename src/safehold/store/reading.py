@@ -23,14 +23,14 @@ SLOW_ITEM_SECONDS = 250e-6  # several times what an item costs when nothing is w
 SLOW_BYTE_SECONDS = 4e-9
 
 Batch: TypeAlias = Sequence[tuple[bytes, Item]]  # items, each with the path of its directory
-ReadWhole: TypeAlias = Callable[[Batch], Sequence[tuple[bytes, Item] | None]]
+ReadWhole: TypeAlias = Callable[[Batch], Sequence[tuple[bytes | memoryview, Item] | None]]
 
 
 class ReadItem(NamedTuple):
     """item: as it was when read, None when it vanished; identity: the chunk id of its bytes."""
 
     item: Item | None
-    data: bytes
+    data: bytes | memoryview
     identity: bytes
 
 

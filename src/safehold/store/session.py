@@ -22,6 +22,7 @@ from safehold.store.keys import VaultKeys
 from safehold.store.locking import Keeping
 from safehold.store.objects import Directory, FrameKind, SealedObject
 from safehold.store.packing import (
+    ALONE_BYTES,
     FRAME_BYTES,
     PAGE_FRAME_BYTES,
     Frame,
@@ -112,7 +113,8 @@ class Session:
         if is_zero(data):
             return Part(ZERO_ID, len(data))
         identity = chunk_id(self._keys.chunk_id_key, data)
-        self.add_chunk(identity, data)
+        # A small piece waits for others to share its frame: a view would keep the chunker's whole buffer.
+        self.add_chunk(identity, data if len(data) >= ALONE_BYTES else bytes(data))
         return Part(identity, len(data))
 
     def holds(self, item: Item, get_page: GetPage) -> bool:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import threading
 from collections.abc import Collection, Iterator, Sequence
 
-from safehold.connectors.contract import Skip
+from safehold.connectors.contract import Skip, Taken
 from safehold.connectors.files.facts import Seen, attributes_of, file_item, has_holes, with_attributes
 from safehold.connectors.files.folders import Folders, runs_of_folders
 from safehold.connectors.files.kernel import DONE, Kernel
@@ -16,7 +15,6 @@ from safehold.connectors.files.trouble import why_not_taken
 from safehold.domain.items import Item, join
 
 READ_BYTES = 4 << 20  # at most so many at once: whoever is told of the progress may end it between two
-_BUFFER_BYTES = 4 << 20  # of each reading thread; what one batch of small files has room in
 _TRIES = 3  # a file that changed while it was read is read again; after that what was had is kept
 _WHOLE_BYTES = 64 << 20  # a file announced as small may have grown; beyond this it is cut, and told
 _ZEROS = memoryview(bytes(READ_BYTES))
@@ -42,44 +40,33 @@ class Reader:
         self._racy_from_ns = racy_from_ns
         self._first_links = first_links
         self._skip = skip
-        self._of_thread = threading.local()
 
-    def read_whole(self, batch: Sequence[tuple[bytes, Item]]) -> list[tuple[bytes, Item] | None]:
+    def read_whole(self, batch: Sequence[tuple[bytes, Item]]) -> list[Taken | None]:
         """See Capture.read_whole. An undisturbed item costs five system calls, made for many at once."""
         if self._kernel is None:
             return [self._read_one(directory, item) for directory, item in batch]
-        found: list[tuple[bytes, Item] | None] = []
+        found: list[Taken | None] = []
         for run in runs_of_folders(batch, _directory):
             found += self._read_run(self._kernel, run)
         return found
 
-    def _read_run(self, kernel: Kernel, run: Sequence[tuple[bytes, Item]]) -> list[tuple[bytes, Item] | None]:
+    def _read_run(self, kernel: Kernel, run: Sequence[tuple[bytes, Item]]) -> list[Taken | None]:
         """Files of so few folders that all of these can be open at once."""
         try:
             folders = self._folders.descriptors([directory for directory, _ in run])
         except OSError:  # a folder that is gone, or too many: each file now says for itself what became of it
             return [self._read_one(directory, item) for directory, item in run]
-        buffer = self._buffer(sum(item.size_bytes for _, item in run))
+        buffer = bytearray(sum([item.size_bytes for _, item in run]))
         statuses = kernel.read([item for _, item in run], folders, buffer)
-        found: list[tuple[bytes, Item] | None] = []
+        found: list[Taken | None] = []
         end = 0
-        with memoryview(buffer) as view:
-            for (directory, item), status in zip(run, statuses, strict=True):
-                start, end = end, end + item.size_bytes
-                if status == DONE:
-                    found.append((bytes(view[start:end]), item))
-                else:
-                    found.append(self._read_one(directory, item))
+        view = memoryview(buffer)
+        for (directory, item), status in zip(run, statuses, strict=True):
+            start, end = end, end + item.size_bytes
+            found.append((view[start:end], item) if status == DONE else self._read_one(directory, item))
         return found
 
-    def _buffer(self, size: int) -> bytearray:
-        """This thread's own, used again and again: fresh memory costs more than what is copied into it."""
-        buffer: bytearray = getattr(self._of_thread, "buffer", bytearray())
-        if len(buffer) < size:
-            buffer = self._of_thread.buffer = bytearray(max(size, _BUFFER_BYTES))
-        return buffer
-
-    def _read_one(self, directory: bytes, item: Item) -> tuple[bytes, Item] | None:
+    def _read_one(self, directory: bytes, item: Item) -> Taken | None:
         try:
             descriptor = self._open(directory, item.name)
             try:
@@ -123,7 +110,7 @@ class Reader:
         except PermissionError:
             return os.open(name, _FLAGS, dir_fd=folder)  # only a file's owner may ask for O_NOATIME
 
-    def _read_changing(self, descriptor: int, directory: bytes, item: Item) -> tuple[bytes, Item] | None:
+    def _read_changing(self, descriptor: int, directory: bytes, item: Item) -> Taken | None:
         for attempt in range(_TRIES):
             before = Seen.of(os.fstat(descriptor))
             if not stat.S_ISREG(before.mode):
