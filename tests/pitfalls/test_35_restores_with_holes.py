@@ -32,7 +32,8 @@ def test_a_chunk_that_comes_often_is_read_once() -> None:
     )
     counting = CountingBackend(backend)
     assert restore(open_store(counting), "p") == flat(TREE)
-    assert counting.count()["get packs"] <= frames
+    opening = 2 * len(folder_names(backend, "packs/"))  # a pack's directory may be asked, too
+    assert counting.count()["get packs"] <= frames + opening
 
 
 def test_a_file_of_which_a_piece_is_lost_does_not_show_at_all() -> None:
