@@ -135,5 +135,34 @@ def _tell_rebuild(report: dict[str, Any]) -> None:
         click.echo(f"  {name}: {why}")
 
 
+@command.command("repair-versions")
+@click.argument("vault", required=False)
+@data_option
+@click.option("--dry-run", is_flag=True, help="Tell what others put there, remove nothing.")
+@json_option
+def repair_versions(vault: str | None, data: Path, dry_run: bool, as_json: bool) -> None:
+    """Remove what others put over the objects of VAULT, or of every vault, in a bucket with object lock.
+
+    Backups restore all the same: what was written first is what is read. Removes versions and marks of
+    deletion that are not ours, nothing else. Exits with 1 if the store does not let some of them go yet.
+    """
+    from safehold.cli.installation import opened
+    from safehold.cli.versions import repair_vaults
+
+    with opened(data) as installation:
+        reports = repair_vaults(installation, vault, dry_run=dry_run)
+    if as_json:
+        show_json({"vaults": reports})
+    else:
+        verb = "would be removed" if dry_run else "removed"
+        for report in reports:
+            kept = f", {report['kept']} not let go by the store" if report["kept"] else ""
+            click.echo(f"{report['vault']}: {report['removed']} versions and marks by others {verb}{kept}")
+            for each in report["intruders"]:
+                click.echo(f"  {each['name']}: {each['what']}")
+    if any(report["kept"] for report in reports):
+        raise click.exceptions.Exit(1)
+
+
 for each in (collect, undelete, journal):
     command.add_command(each)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from safehold.core.errors import ConfigError, StoreUnavailable
@@ -11,6 +13,9 @@ from safehold.store.backends.contract import Backend
 from safehold.store.backends.limit import LimitBackend
 from safehold.store.backends.local_locks import LockingLocalBackend
 from safehold.store.backends.retry import RetryBackend
+
+if TYPE_CHECKING:
+    from safehold.store.backends.s3_connection import S3Place
 
 
 def open_place(storage_url: str, vault_id: str, *, create: bool) -> Backend:
@@ -32,12 +37,19 @@ def open_place(storage_url: str, vault_id: str, *, create: bool) -> Backend:
 def check_storage(storage_url: str) -> None:
     """Vaults can be put there. Raises ConfigError, StoreUnavailable."""
     if _scheme(storage_url) == "s3":
-        from safehold.store.backends.s3 import S3Backend
         from safehold.store.backends.s3_connection import parse_place
 
-        S3Backend.open(parse_place(storage_url)).check()
+        _test(parse_place(storage_url))
     else:
         _check_folder(storage_url)
+
+
+@cache
+def _test(place: S3Place) -> None:
+    """The store can keep vaults: asked once in a process. Raises ConfigError, StoreUnavailable."""
+    from safehold.store.backends.selftest import require, self_test
+
+    require(self_test(place), place)
 
 
 def _scheme(storage_url: str) -> str:
@@ -55,10 +67,11 @@ def _open_s3(storage_url: str, vault_id: str, *, create: bool) -> Backend:
     from safehold.store.backends.s3_connection import parse_place
     from safehold.store.backends.s3_locks import open_s3
 
-    place = parse_place(storage_url).below(vault_id)
+    site = parse_place(storage_url)
+    place = site.below(vault_id)
     backend = open_s3(place)
     if create:
-        backend.check()
+        _test(site)
     elif not backend.holds_anything():
         raise StoreUnavailable(f"nothing of the vault is in {place}")
     limited = LimitBackend(
