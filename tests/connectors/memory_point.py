@@ -76,7 +76,8 @@ def _settle(
 
 def _read(capture: Capture, directory: bytes, item: Item) -> tuple[bytes, Item] | None:
     if item.size_bytes <= SMALL_BYTES:
-        return capture.read_whole([(directory, item)])[0]
+        got = capture.read_whole([(directory, item)])[0]
+        return None if got is None else (bytes(got[0]), got[1])
     opened = capture.open(directory, item)
     if opened is None:
         return None

@@ -69,12 +69,9 @@ class Bench:
     def seal(self, seal: FrameSeal, plain: bytes | memoryview) -> bytes:
         """The plain bytes as one sealed frame, opened again and compared. Raises Unsound, MemoryError."""
         found = c_void_p()
-        if (
-            isinstance(plain, bytes) or plain.readonly or not plain
-        ):  # ctypes takes only what may be written to
-            where = bytes(plain)
-        else:
-            where = byref(c_char.from_buffer(plain))
+        # ctypes takes views only of what may be written to.
+        is_writable = isinstance(plain, memoryview) and not plain.readonly and len(plain) > 0
+        where: object = byref(c_char.from_buffer(plain)) if is_writable else bytes(plain)
         length = self._seal(
             *(self._pointer, byref(_of(seal)), where, len(plain)),
             *(self._worth, self._max_bytes, byref(found)),

@@ -34,7 +34,8 @@ def only(point: MemoryPoint) -> list[bytes]:
 
 
 def read_one(taken: Capture, directory: bytes, item: Item) -> tuple[bytes, Item] | None:
-    return taken.read_whole([(directory, item)])[0]
+    got = taken.read_whole([(directory, item)])[0]
+    return None if got is None else (bytes(got[0]), got[1])
 
 
 def file_of(listing: Listing, name: bytes) -> Item:
