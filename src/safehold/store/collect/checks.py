@@ -13,6 +13,7 @@ from safehold.store.intents import IntentFolder
 from safehold.store.tombstones import Tombstones
 
 TOLD = 5  # names in a message
+ASKED_RUNS = 8
 
 
 def check_clocks(
@@ -33,11 +34,15 @@ def check_clocks(
 
 
 def check_points(journal: Journal, roots: Roots) -> None:
-    """Every record that the last run saw is there, unless collection took it: listings may lie."""
-    for run in journal.runs(newest=1):
-        lost = set(run.seen.points) - run.taken_points() - roots.points.keys()
-        if lost:
-            raise CollectionRefused(f"points are not listed any more that were: {_some(lost)}")
+    """Every record that the last run saw is there, unless collection took it: listings may lie.
+
+    RACE: another run beside the last one may have taken it, so those before are asked as well.
+    """
+    runs = list(journal.runs(newest=ASKED_RUNS))
+    taken = {point_id for run in runs for point_id in run.taken_points()}
+    lost = set(runs[0].seen.points) - taken - roots.points.keys() if runs else set()
+    if lost:
+        raise CollectionRefused(f"points are not listed any more that were: {_some(lost)}")
 
 
 def check_share(

@@ -273,7 +273,11 @@ class Collection:
         trashed = self._stones.trashed(number)
         if now < trashed.written_at + self._settings.trash_seconds * MICROS:
             if Stage.DECIDED not in self._stones.listed().stages[number]:
-                self._take(number, self._left_in_place(trashed.names))
+                left = self._left_in_place(trashed.names)
+                self._write(
+                    number, (("trashed", name, "left by a run that was cut off") for name in left), now
+                )
+                self._take(number, left)
             return
         try:
             self._stones.put(number, Decided(what="purge", written_at=now))
