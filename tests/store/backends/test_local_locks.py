@@ -80,6 +80,18 @@ def test_a_lock_that_is_over_lets_go(tmp_path: Path) -> None:
     assert list(backend.list("")) == []
 
 
+def test_a_locked_file_keeps_its_name(tmp_path: Path) -> None:
+    root = LockingLocalBackend.create(tmp_path / "vault").root
+    backend = LockingLocalBackend(root, may_be_immutable=False)
+    backend.put_locked("packs/a", [b"x"], KEPT)
+    with pytest.raises(ObjectLocked):
+        backend.rename("packs/a", "trash/a")
+    assert backend.get("packs/a") == b"x"
+    backend.put("packs/b", [b"y"])
+    backend.rename("packs/b", "trash/b")
+    assert backend.get("trash/b") == b"y"
+
+
 def test_a_lock_that_cannot_be_read_keeps(tmp_path: Path) -> None:
     root = LockingLocalBackend.create(tmp_path / "vault").root
     backend = LockingLocalBackend(root, may_be_immutable=False)
