@@ -103,10 +103,6 @@ class LockingLocalBackend(LocalBackend):
         self.refuse_if_locked(name)
         super().rename(name, new_name)
 
-    def rename(self, name: str, new_name: str) -> None:
-        self.refuse_if_locked(name)  # out of its name it is as good as deleted
-        super().rename(name, new_name)
-
     def refuse_if_locked(self, name: str) -> None:
         """Raises ObjectLocked, ObjectMissing. A file whose lock is over loses its immutable attribute."""
         with self._opened(name) as descriptor:
