@@ -1,6 +1,6 @@
 """`make bench`: the same data, the same run, one after the other in turn; medians of several rounds.
 
-Usage: python -m benches.compare [--rounds 3] [--scratch DIR] [--only small|image]
+Usage: python -m benches.compare [--rounds 3] [--scratch DIR] [--only image,small,tiny,mixed]
 Results go to benches/results/<date>-<machine>.json and .md; the table of the newest stands in the README.
 """
 
@@ -20,13 +20,22 @@ from pathlib import Path
 from typing import Any
 
 import safehold
-from benches import data, peers
+from benches import data, limit, peers
 from benches.measure import Cost
 from benches.subjects import Borg, Restic, Safehold, Subject
 
 RESULTS = Path(__file__).parent / "results"
 STEPS = ("first backup", "unchanged", "after 1 % changed", "full restore", "one file")
 
+SETS = {
+    "image": data.disk_image,
+    "small": data.small_files,
+    "tiny": data.tiny_files,
+    "mixed": data.mixed_tree,
+}
+GENERATIONS = 5  # backups after one percent changed, for the growth of what is stored
+
+Stored = dict[tuple[str, str], dict[str, list[int]]]  # (data set, when) -> subject -> bytes
 Costs = dict[str, dict[str, dict[str, list[Cost]]]]  # data set -> step -> subject -> a cost a round
 
 
@@ -39,10 +48,10 @@ def main() -> None:
         subjects += [Restic(peer) if peer.name == "restic" else Borg(peer) for peer in found]
         for name in {"restic", "borg"} - {peer.name for peer in found}:
             print(f"{name}: peer absent", flush=True)
-        sets = {"small": data.small_files, "image": data.disk_image}
-        trees = {name: make(scratch) for name, make in sets.items() if options.only in (None, name)}
+        trees = {name: SETS[name](scratch) for name in options.only.split(",")}
         costs, stored = _rounds(subjects, trees, scratch, options.rounds)
-        _write(subjects, costs, stored, options.rounds)
+        limits = {name: limit.seconds(tree) for name, tree in trees.items()}
+        _write(subjects, costs, stored, limits, options.rounds)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -50,21 +59,20 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--scratch", default=None, help="where some 15 GB may be written")
-    parser.add_argument("--only", choices=("small", "image"))
+    parser.add_argument("--scratch", default=None, help="where some 25 GB may be written; 80 GB with mixed")
+    parser.add_argument("--only", default="image,small,tiny", help="of " + ", ".join(SETS))
     return parser.parse_args()
 
 
 def _rounds(
     subjects: list[Subject], trees: dict[str, Path], scratch: Path, rounds: int
-) -> tuple[Costs, dict[str, dict[str, list[int]]]]:
+) -> tuple[Costs, Stored]:
     costs: Costs = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
-    stored: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for number in range(rounds):
-        for name, tree in trees.items():
+    stored: Stored = defaultdict(lambda: defaultdict(list))
+    for name, tree in trees.items():
+        for number in range(rounds):
             for subject in subjects[number % len(subjects) :] + subjects[: number % len(subjects)]:
-                place = scratch / f"round-{number}"
-                shutil.rmtree(place, ignore_errors=True)
+                place = scratch / f"{name}-{number}-{subject.name}"
                 place.mkdir()
                 work = place / "tree"
                 subprocess.run(["cp", "-a", str(tree), str(work)], check=True)
@@ -72,10 +80,20 @@ def _rounds(
                 for step, cost in _one_round(subject, work, place, seed=number):
                     costs[name][step][subject.name].append(cost)
                     print(f"{number} {name:6} {step:18} {subject.name:9} {cost}", flush=True)
-                stored[name][subject.name].append(subject.stored_bytes())
+                for when, size in _growth(subject, work) if number == 0 else ():
+                    stored[name, when][subject.name].append(size)
                 subject.end()
-                shutil.rmtree(place)
+                if name == "image":  # ext4 makes new files slowly for minutes after many were deleted
+                    shutil.rmtree(place)
     return costs, stored
+
+
+def _growth(subject: Subject, tree: Path) -> list[tuple[str, int]]:
+    sizes = [("stored, 2 generations", subject.stored_bytes())]
+    for seed in range(100, 100 + GENERATIONS - 1):
+        data.change_one_percent(tree, seed)
+        subject.back_up()
+    return [*sizes, (f"stored, {GENERATIONS + 1} generations", subject.stored_bytes())]
 
 
 def _one_round(subject: Subject, tree: Path, place: Path, *, seed: int) -> list[tuple[str, Cost]]:
@@ -100,7 +118,7 @@ def _warm(tree: Path) -> None:
 
 
 def _write(
-    subjects: list[Subject], costs: Costs, stored: dict[str, dict[str, list[int]]], rounds: int
+    subjects: list[Subject], costs: Costs, stored: Stored, limits: dict[str, float], rounds: int
 ) -> None:
     now = datetime.now(UTC)
     machine = f"{os.cpu_count()} cores, {_memory_gib()} GiB, {platform.platform(terse=True)}"
@@ -113,13 +131,17 @@ def _write(
         "python": platform.python_version(),
     }
     rows = [_row(name, step, costs[name][step]) for name in costs for step in STEPS]
-    sizes = {name: {who: statistics.median(each) for who, each in of.items()} for name, of in stored.items()}
+    sizes = {
+        " | ".join(key): {who: statistics.median(each) for who, each in of.items()}
+        for key, of in stored.items()
+    }
     RESULTS.mkdir(exist_ok=True)
     stem = RESULTS / f"{now:%Y-%m-%d-%H%M}"
     stem.with_suffix(".json").write_text(
-        json.dumps({**head, "rows": rows, "stored_bytes": sizes}, indent=1), encoding="utf-8"
+        json.dumps({**head, "rows": rows, "stored_bytes": sizes, "limit_seconds": limits}, indent=1),
+        encoding="utf-8",
     )
-    text = _table(head, rows, sizes)
+    text = _table(head, rows, sizes) + _limit_table(rows, limits)
     stem.with_suffix(".md").write_text(text, encoding="utf-8")
     print(text)
 
@@ -153,9 +175,20 @@ def _table(head: dict[str, Any], rows: list[dict[str, Any]], sizes: dict[str, di
     for name, of in sizes.items():
         cells = [f"{of[who] / 1e6:.1f} MB" for who in names]
         best = min((of[who] for who in names[1:]), default=of[names[0]])
-        lines.append(
-            f"| {name} | stored | " + " | ".join(cells) + f" | {of[names[0]] / best:.2f} of the size |"
-        )
+        lines.append(f"| {name} | " + " | ".join(cells) + f" | {of[names[0]] / best:.2f} of the size |")
+    return "\n".join(lines) + "\n"
+
+
+def _limit_table(rows: list[dict[str, Any]], limits: dict[str, float]) -> str:
+    """How near a first backup comes to sealing the same bytes alone (limit.py)."""
+    lines = [""]
+    for row in rows:
+        if row["step"] == STEPS[0]:
+            bare, whole = limits[row["data"]], row[Safehold.name]["seconds"]
+            lines.append(
+                f"Naming, sealing and opening the bytes of {row['data']} alone, on as many threads: "
+            )
+            lines[-1] += f"{bare:.2f} s, {100 * bare / whole:.0f} % of its first backup."
     return "\n".join(lines) + "\n"
 
 

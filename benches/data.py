@@ -12,6 +12,8 @@ from pathlib import Path
 ORIGIN = Path("/usr")
 SMALL_FILES = 45_000
 SMALL_BYTES = 1 << 20
+TINY_BYTES = 64 << 10
+MIXED_BYTES = 2560 << 20
 IMAGE_BYTES = 1536 << 20
 IMAGE_FILLED = 0.7  # of the image are files; the rest is free space, as on a real disk
 
@@ -21,6 +23,22 @@ def small_files(folder: Path) -> Path:
     target = folder / "small"
     if not target.exists():
         _copy(_regular_files(lambda size: 0 < size <= SMALL_BYTES), target, count=SMALL_FILES)
+    return target
+
+
+def tiny_files(folder: Path) -> Path:
+    """45,000 files of at most 64 KiB, where the cost of each file counts most."""
+    target = folder / "tiny"
+    if not target.exists():
+        _copy(_regular_files(lambda size: 0 < size <= TINY_BYTES), target, count=SMALL_FILES)
+    return target
+
+
+def mixed_tree(folder: Path) -> Path:
+    """2.5 GiB of files of any size."""
+    target = folder / "mixed"
+    if not target.exists():
+        _copy(_regular_files(lambda size: size > 0), target, size=MIXED_BYTES)
     return target
 
 

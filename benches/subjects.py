@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -36,7 +35,8 @@ class Subject(Protocol):
 
     def stored_bytes(self) -> int: ...
 
-    def end(self) -> None: ...
+    def end(self) -> None:
+        """Let go of what runs; what was written is the caller's to delete."""
 
 
 class Restic:
@@ -62,7 +62,7 @@ class Restic:
         return _size(self._place)
 
     def end(self) -> None:
-        shutil.rmtree(self._place)
+        pass
 
     def _run(self, *arguments: str, folder: Path | None = None) -> Cost:
         command = [*self._peer.command, "--repo", str(self._place), "--no-cache", "--quiet", *arguments]
@@ -97,8 +97,7 @@ class Borg:
         return _size(self._place)
 
     def end(self) -> None:
-        shutil.rmtree(self._place)
-        shutil.rmtree(self._base, ignore_errors=True)
+        pass
 
     def _run(self, *arguments: str, folder: Path | None = None) -> Cost:
         settings = {"BORG_PASSPHRASE": PASSWORD, "BORG_BASE_DIR": str(self._base), **self._peer.environment}
@@ -197,8 +196,6 @@ class Safehold:
     def end(self) -> None:
         self._server.terminate()
         self._server.wait(30)
-        shutil.rmtree(self._data)
-        shutil.rmtree(self._restores)
 
     def _cli(self, *arguments: str) -> Any:
         command = [sys.executable, "-m", "safehold.cli.main", *arguments]
