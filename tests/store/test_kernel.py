@@ -13,6 +13,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as some
 
+from safehold.connectors.files import kernel as files_kernel
 from safehold.core.errors import Damaged, StoreError
 from safehold.store import kernel
 from safehold.store.frames import (
@@ -210,6 +211,16 @@ def test_without_what_it_needs_there_is_no_library(tmp_path: Path, missing: str)
         shutil.copy(kernel.LIBRARY, own)
         assert kernel.load(own, **{missing: str(absent)}) is None
     assert kernel.new_bench(None, COMPRESSION, worth=WORTH, max_bytes=MAX_FRAME_BYTES) is None
+
+
+@pytest.mark.parametrize("source", ["const int safehold_interface = -1;", "int another;"])
+def test_a_library_of_another_version_is_not_used(tmp_path: Path, source: str) -> None:
+    other = tmp_path / "libkernel.so"
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", other], input=source, text=True, check=True
+    )
+    assert kernel.load(other) is None
+    assert files_kernel.load(other) is None
 
 
 def test_the_plain_way_makes_the_frames_that_the_documents_describe() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 LIBRARY = Path(__file__).with_name("libkernel.so")
+INTERFACE = 1  # see kernel.c
 ZSTD = "libzstd.so.1"
 OPENSSL = "libcrypto.so.3"
 
@@ -106,7 +107,9 @@ def load(path: Path = LIBRARY, *, zstd: str = ZSTD, openssl: str = OPENSSL) -> c
     """The library with what it needs, or None where any of them is not there."""
     try:
         library = ctypes.CDLL(str(path))
-    except OSError:
+        if c_int.in_dll(library, "safehold_interface").value != INTERFACE:
+            return None  # built from another version: calling it would go wrong
+    except (OSError, ValueError):
         return None
     library.safehold_begin.argtypes = [c_char_p, c_char_p]
     library.safehold_bench.argtypes = [c_int] * len(Compression._fields)

@@ -17,6 +17,7 @@ from safehold.connectors.files.facts import Seen
 from safehold.domain.items import Item
 
 LIBRARY = Path(__file__).with_name("libkernel.so")
+INTERFACE = 1  # see kernel.c
 
 _SEEN = struct.Struct("=8x12q")  # struct seen, without where its name is
 DONE = 0  # a status of `read` and `write`; anything else: to be done again, one call at a time
@@ -100,9 +101,11 @@ def is_plain(item: Item) -> bool:
 
 
 @cache
-def load() -> Kernel | None:
-    """The library, or None where it was not built."""
+def load(path: Path = LIBRARY) -> Kernel | None:
+    """The library, or None where it was not built, or from another version."""
     try:
-        return Kernel(ctypes.CDLL(str(LIBRARY)))
-    except OSError:
+        library = ctypes.CDLL(str(path))
+        is_ours = c_int.in_dll(library, "safehold_interface").value == INTERFACE
+    except (OSError, ValueError):
         return None
+    return Kernel(library) if is_ours else None
