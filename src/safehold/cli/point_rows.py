@@ -20,7 +20,7 @@ from safehold.domain.lifecycle import Lifecycle
 from safehold.domain.recovery_points import PointStatus, RecoveryPoint, with_lifecycle
 from safehold.domain.vaults import Vault
 from safehold.records import recovery_points, tags
-from safehold.store.points import Amendment, PointRecord
+from safehold.store.points import Amendment, PointRecord, is_deleted
 from safehold.store.vault_store import VaultStore
 
 MICROSECONDS = 1_000_000
@@ -39,6 +39,7 @@ def add_missing_points(
 ) -> AddedPoints:
     """Every whole point of the vault that was not deleted has a row. Rows that are there stay as they are."""
     found = AddedPoints()
+    is_void = store.void_check()
     for point_id in store.points():
         with installation.catalog.read() as tx:
             if recovery_points.find_by_id(tx, point_id) is not None:
@@ -48,7 +49,7 @@ def add_missing_points(
         except (Damaged, KeyMismatch, ObjectMissing) as error:
             found.unread[f"point {point_id}"] = str(error)
             continue
-        if any(amendment.kind == "deletion" for amendment in amendments):
+        if is_deleted(amendments) or is_void(record):
             continue
         found.added.append(point_id)
         if not dry_run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from safehold.store.backends.local import LocalBackend
 from safehold.store.backends.places import open_place
 from safehold.store.key_proof import check_they_open
 from safehold.store.keys import VaultKeys
+from safehold.store.points import PointRecord
 from safehold.store.vault_store import VaultStore
 
 FOLDER = "EFS"  # what a folder is called, whatever the point was taken of
@@ -50,14 +51,15 @@ def _backend(place: str, vault_id: bytes) -> Backend:
 
 def list_points(store: VaultStore) -> list[dict[str, Any]]:
     """All points of the vault, the oldest first; one that cannot be read says why."""
-    rows = [_point_row(store, point_id) for point_id in store.points()]
+    is_void = store.void_check()
+    rows = [_point_row(store, point_id, is_void) for point_id in store.points()]
     return sorted(rows, key=lambda row: str(row["created_at"]))
 
 
-def _point_row(store: VaultStore, point_id: str) -> dict[str, Any]:
+def _point_row(store: VaultStore, point_id: str, is_void: Callable[[PointRecord], bool]) -> dict[str, Any]:
     try:
         record = store.point(point_id)
-        state = "deleted" if store.is_deleted(point_id) else "whole"
+        state = "deleted" if store.is_deleted(point_id) else "void" if is_void(record) else "whole"
     except StoreError as error:
         return {"id": point_id, "created_at": "", "resource": None, "name": None, "state": str(error)}
     created_at = datetime.fromtimestamp(record.created_at / 1_000_000, UTC)

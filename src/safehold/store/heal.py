@@ -147,10 +147,12 @@ class Healing:
         self._done: set[bytes] = set()  # contents that were healed: other points share them
 
     def _readable_points(self, store: VaultStore) -> Iterator[PointRecord]:
+        is_void = store.void_check()
         for point_id in store.points():
             try:
-                if not store.is_deleted(point_id):
-                    yield store.point(point_id)
+                record = store.point(point_id)
+                if not store.is_deleted(point_id) and not is_void(record):
+                    yield record
             except LOST:
                 continue  # its record is lost: verify tells
 

@@ -333,6 +333,14 @@ class IntentFolder:
             yield self._revocations.get(name, Revocation)
 
 
+def void_check(backend: Backend, keys: VaultKeys, vault_id: bytes) -> Callable[[PointRecord], bool]:
+    """Tells void records from points, by the revocations that are there now. A void one is no point: what it
+    needs may be gone. Raises Damaged."""
+    told = IntentFolder(backend, keys, vault_id).revoked()
+    revoked = {revocation.intent_id: frozenset(revocation.admitted) for revocation in told}
+    return lambda record: is_void(revoked, record.intent_id, record.point_id)
+
+
 def is_void(revoked: dict[str, frozenset[str]], intent_id: str | None, point_id: str) -> bool:
     """Was this point's writer revoked before it was admitted?"""
     return intent_id is not None and intent_id in revoked and point_id not in revoked[intent_id]

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from safehold.core.errors import Damaged, KeyMismatch
 from safehold.store.backends.contract import Backend
-from safehold.store.intents import Announcement, IntentFolder, is_void
+from safehold.store.intents import Announcement, void_check
 from safehold.store.keys import VaultKeys
 from safehold.store.points import DELETION, UNDELETION, Amendment, PointRecord
 from safehold.store.tombstones import OpenTombstone
@@ -59,6 +59,4 @@ def _was_ever_deleted(points: Points, parent: str) -> bool:
 
 
 def _is_void(points: Points, record: PointRecord) -> bool:
-    folder = IntentFolder(points.backend, points.keys, points.vault_id)
-    revoked = {told.intent_id: frozenset(told.admitted) for told in folder.revoked()}
-    return is_void(revoked, record.intent_id, record.point_id)
+    return void_check(points.backend, points.keys, points.vault_id)(record)

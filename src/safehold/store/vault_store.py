@@ -5,7 +5,7 @@ Objects in one backend, under the vault's keys. Any number of these may be open 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 
@@ -19,7 +19,7 @@ from safehold.store.condemned import read_notes
 from safehold.store.frames import seal_frame
 from safehold.store.index import Fragment, Index, build_fragment
 from safehold.store.index_folder import IndexFolder
-from safehold.store.intents import Intents, adopted
+from safehold.store.intents import Intents, adopted, void_check
 from safehold.store.key_providers.contract import KeyProvider
 from safehold.store.keys import VaultKeys, may_hold_keys, open_or_create_keys, read_keys
 from safehold.store.locking import KEYS_FOLDER, Keeping, LockedWrites, PointLock, needs_locks
@@ -172,6 +172,10 @@ class VaultStore:
             self._opened_points[name] = opened
             self._add_points([opened])
         return decode_point(opened.record(), name)
+
+    def void_check(self) -> Callable[[PointRecord], bool]:
+        """Tells records of writers that were revoked, which are no points. Asked once for many records."""
+        return void_check(self.backend, self.keys, self.vault_id)
 
     def find_point(self, point_id: str) -> PointRecord | None:
         with suppress(ObjectMissing):

@@ -108,6 +108,7 @@ class Verification:
         self._sizes: dict[str, int] = {}
         self._sound = IdSet()  # chunks already judged sound; others are judged again wherever they turn up
         self._well = IdSet()  # directories known to be well with all below them, by root page
+        self._is_void: Callable[[PointRecord], bool] = lambda record: False
         self._damaged_frames: set[tuple[str, int]] = set()
         self._lost_objects: set[str] = set()
 
@@ -120,6 +121,7 @@ class Verification:
                 self._sizes[info.name] = info.size_bytes
         # What is not there, or damaged, is no place to stop at: the index then tells of further ones.
         self._store.index().note_objects(self._sizes)
+        self._is_void = self._void_check()
         if read_data:
             for name, size_bytes in self._sizes.items():
                 self._read_object(name, size_bytes)
@@ -170,6 +172,13 @@ class Verification:
         self.report.add(where, path, what.format(error), verdict)
         self._note_answer(is_silent=verdict is Verdict.UNREADABLE, why=str(error))
 
+    def _void_check(self) -> Callable[[PointRecord], bool]:
+        try:
+            return read_again(self._store.void_check)
+        except READ_ERRORS as error:
+            self._tell("revocations", b"", "what they say cannot be read: {}", error)
+            return lambda record: False
+
     def _check_point(self, point_id: str) -> None:
         self.report.points += 1
         where = f"point {point_id}"
@@ -178,6 +187,8 @@ class Verification:
         except READ_ERRORS as error:
             self._tell(where, b"", "{}", error)
             return
+        if self._is_void(record):
+            return  # its writer was revoked: what it needed may have been collected
         try:
             is_deleted = read_again(lambda: self._store.is_deleted(point_id))
         except READ_ERRORS as error:

@@ -1,0 +1,50 @@
+"""A record whose writer was revoked before it was admitted is no point, whoever asks."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+import pytest
+
+from safehold.core.errors import WriterRevoked
+from safehold.domain.items import PreviousTree
+from safehold.store.verify import verify
+from tests.store.collect.worlds import VaultWorld
+from tests.store.vaults import Tree, TreeSource, back_up, flat, new_record, restore
+
+LARGE = random.Random(1).randbytes(3 << 20)
+
+
+@pytest.fixture
+def world() -> VaultWorld:
+    """A vault with the point `kept`, and the void record `late` whose packs are gone."""
+    world = VaultWorld()
+    back_up(world.store(), "kept", {b"a": b"kept"})
+    tree: Tree = {b"a": b"kept", b"large": LARGE}
+    with world.store().session(parents=[]) as session:
+        nothing = PreviousTree()
+        root = world.store().take_in(session, TreeSource(tree, nothing), nothing, advance=lambda i, b: None)
+        for _ in range(4):
+            world.collect()
+            world.wait(timedelta(hours=30))
+        with pytest.raises(WriterRevoked):
+            session.finish(new_record("late", root, session.stats))
+    for name in world.names("packs/"):
+        world.backend.delete(name)
+    assert set(world.names("points/")) == {"points/kept", "points/late"}
+    return world
+
+
+def test_a_void_record_is_told_from_points(world: VaultWorld) -> None:
+    store = world.store()
+    is_void = store.void_check()
+    assert {point_id: is_void(store.point(point_id)) for point_id in store.points()} == {
+        "kept": False,
+        "late": True,
+    }
+
+
+def test_what_a_void_record_needed_is_not_missed(world: VaultWorld) -> None:
+    assert verify(world.store(), read_data=True).problems == []
+    assert restore(world.store(), "kept") == flat({b"a": b"kept"})
