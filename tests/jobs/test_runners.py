@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 
 from safehold.connectors.files.kernel import Kernel
 from safehold.connectors.registry import connector_of
-from safehold.core.clock import FixedClock
+from safehold.core.clock import FixedClock, SystemClock
 from safehold.core.ids import new_id
 from safehold.core.secrets import RootKey
 from safehold.domain import arns
@@ -26,11 +26,13 @@ from safehold.domain.sources import Source
 from safehold.domain.vaults import Vault
 from safehold.jobs.amending import AmendmentWriter
 from safehold.jobs.discovery import discover
+from safehold.jobs.engine import EngineSettings
 from safehold.jobs.outcome import Outcome
 from safehold.jobs.runners import all_runners
 from safehold.jobs.steps import JobSteps
 from safehold.jobs.upkeep import all_upkeep
 from safehold.jobs.vaults import VaultAccess
+from safehold.jobs.worker import Worker, WorkerSettings
 from safehold.records import (
     amendments,
     discards,
@@ -186,6 +188,20 @@ def test_a_lost_folder_comes_back(house: House) -> None:
     restore = house.restore(backup)
     assert (restore.state, restore.status_message) == ("COMPLETED", None)
     assert contents(restored(house)) == before
+
+
+def test_a_worker_that_stops_leaves_no_writer_behind_that_collection_would_wait_for(
+    house: House, tmp_path: Path
+) -> None:
+    fill(house.tree)
+    house.back_up()
+    backend = house.access.place(house.vault)
+    assert len(list(backend.list("intents/"))) == 1
+    settings = WorkerSettings(EngineSettings(f"sqlite:///{tmp_path}/jobs.db"), grace_seconds=1)
+    worker = Worker(settings, house.catalog, {}, SystemClock(), let_go=house.access.close)
+    worker.stopping.set()
+    worker.run()
+    assert list(backend.list("intents/")) == []
 
 
 def test_the_folder_itself_gets_its_mode_and_time_back(house: House) -> None:

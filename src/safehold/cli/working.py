@@ -67,6 +67,7 @@ def worker_of(installation: Installation) -> Worker:
             scrub_bytes_per_day=settings.scrub_bytes_per_day,
             collecting=collecting(installation, access),
         ),
+        let_go=access.close,
     )
 
 

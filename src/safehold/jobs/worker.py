@@ -71,7 +71,10 @@ class WorkerSettings:
 
 @dataclass(slots=True)
 class Worker:
-    """Runs jobs in this process until `stopping` is set. `run` once."""
+    """Runs jobs in this process until `stopping` is set. `run` once.
+
+    let_go  called when no job is taken any more: gives up what the process kept for the next one
+    """
 
     settings: WorkerSettings
     catalog: Catalog
@@ -79,6 +82,7 @@ class Worker:
     clock: Clock
     upkeep: Sequence[Upkeep] = ()
     stopping: threading.Event = field(default_factory=threading.Event)
+    let_go: Callable[[], object] = lambda: None
 
     def run(self, *, ready: Callable[[str], None] = lambda node_id: None) -> Ending:
         """Work until told to stop, or until taken for dead; `ready` gets the node's id once jobs can run.
@@ -164,6 +168,7 @@ class Worker:
     def _stop(self, engine: JobEngine, members: Membership, watch: threading.Thread) -> None:
         watch.join(timeout=5)
         is_idle = engine.close(grace_seconds=self.settings.grace_seconds)
+        _survive("let go", self.let_go)
         if is_idle:
             _survive("leave", members.leave)
         else:
