@@ -40,7 +40,9 @@ def _tell(report: dict[str, Any]) -> None:
     if report["refused"]:
         click.echo(f"{report['vault']}: nothing was done: {report['refused']}")
         return
-    counts = ", ".join(f"{len(report[name])} {name}" for name in ("announced", "trashed", "purged", "kept"))
+    counts = ", ".join(
+        f"{len(report[name])} {name}" for name in ("announced", "trashed", "purged", "kept", "repacked")
+    )
     live, total = size_text(report["live_bytes"]), size_text(report["total_bytes"])
     size = size_text(report["announced_bytes"])
     click.echo(f"{report['vault']}: {counts}; {size} announced; {live} of {total} needed")

@@ -295,7 +295,7 @@ def entries_of(number: int, directory: Directory) -> Iterator[bytes]:
     for frame, (note, sealed_offset) in enumerate(zip(directory.frames, directory.offsets(), strict=True)):
         if note.kind == FrameKind.RECORD:
             continue
-        ids = _ids_of(note)
+        ids = ids_of(note)
         offsets = accumulate(note.lengths, initial=0)
         here = (repeat(number), repeat(frame), repeat(sealed_offset), repeat(note.sealed_bytes))
         yield from map(add, ids, map(PLACE.pack, *here, offsets, note.lengths))
@@ -304,10 +304,11 @@ def entries_of(number: int, directory: Directory) -> Iterator[bytes]:
 def ids_in(directory: Directory) -> Iterator[bytes]:
     """The id of every chunk in an object."""
     for note in directory.frames:
-        yield from _ids_of(note)
+        yield from ids_of(note)
 
 
-def _ids_of(note: FrameNote) -> Iterator[bytes]:
+def ids_of(note: FrameNote) -> Iterator[bytes]:
+    """The id of every chunk in a frame, in order."""
     return (note.ids[start : start + ID_BYTES] for start in range(0, len(note.ids), ID_BYTES))
 
 

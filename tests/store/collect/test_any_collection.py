@@ -23,6 +23,7 @@ from safehold.core.errors import CollectionRefused, StoreError, WriterRevoked
 from safehold.domain.items import PreviousTree
 from safehold.store.backends.faulty import Fault, FaultyBackend, Trouble
 from safehold.store.backends.memory import MemoryBackend
+from safehold.store.collect.collection import CollectionReport
 from safehold.store.collect.undeleting import undelete
 from safehold.store.session import Session
 from safehold.store.vault_store import VaultStore
@@ -41,6 +42,8 @@ class InPlace(MemoryBackend):
 
 
 class Vault(RuleBasedStateMachine):
+    repacked = 0  # packs, in all examples of a test
+
     @initialize(in_place=some.booleans())
     def begin(self, in_place: bool) -> None:
         self.world = VaultWorld(InPlace() if in_place else MemoryBackend())
@@ -116,6 +119,18 @@ class Vault(RuleBasedStateMachine):
         self.world.delete(name)
         self.deleted[name] = self.kept.pop(name)
 
+    @rule()
+    def dwindle(self) -> None:
+        """Of two large files in a pack one point keeps the first; the point that had both is deleted."""
+        one, other = (random.Random(f"{self.number} {n}").randbytes(700_000) for n in range(2))
+        for tree in ({b"x": one, b"y": other}, {b"x": one}):
+            self.number += 1
+            back_up(self.world.store(), f"p{self.number:03}", tree)
+            self.kept[f"p{self.number:03}"] = tree
+        gone = f"p{self.number - 1:03}"
+        self.world.delete(gone)
+        self.deleted[gone] = self.kept.pop(gone)
+
     @rule(hours=some.sampled_from([1, 25, 49, 200]))
     def wait(self, hours: int) -> None:
         self.world.wait(timedelta(hours=hours))
@@ -127,7 +142,8 @@ class Vault(RuleBasedStateMachine):
                 [] if cut is None else [Fault(op, Trouble.FAIL, cut) for op in ("put", "rename", "delete")]
             )
             with suppress(StoreError):
-                self.world.collection(FaultyBackend(self.world.backend, faults)).run()
+                report = self.world.collection(FaultyBackend(self.world.backend, faults)).run()
+                Vault.repacked += len(report.repacked)
             self.world.wait(timedelta(hours=30))
 
     @precondition(lambda self: self.deleted)
@@ -154,14 +170,16 @@ class Vault(RuleBasedStateMachine):
             return
         for _, _, _, session, _ in self.open:
             session.__exit__(None, None, None)
-        refusals = 0
+        refusals, last = 0, CollectionReport()
         for _ in range(40):
             try:
-                self.world.collect()
+                last = self.world.collect()
+                Vault.repacked += len(last.repacked)
             except CollectionRefused:
                 refusals += 1
             self.world.wait(DAY)
         assert refusals <= 2
+        assert (last.repacked, last.announced) == ([], [])
         store = self.world.store()
         assert verify(store, read_data=True).problems == []
         for name, tree in self.kept.items():
@@ -178,6 +196,7 @@ class Vault(RuleBasedStateMachine):
     ("examples", "steps"), [(6, 14), pytest.param(60, 30, marks=pytest.mark.slow)], ids=["short", "long"]
 )
 def test_what_is_kept_comes_back_whole_and_what_is_dropped_is_freed(examples: int, steps: int) -> None:
+    Vault.repacked = 0
     run_state_machine_as_test(
         Vault,
         settings=settings(
@@ -189,6 +208,7 @@ def test_what_is_kept_comes_back_whole_and_what_is_dropped_is_freed(examples: in
             suppress_health_check=list(HealthCheck),
         ),
     )
+    assert Vault.repacked > 0
 
 
 @pytest.mark.parametrize("rounds", [3, pytest.param(25, marks=pytest.mark.slow)])

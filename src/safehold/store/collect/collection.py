@@ -6,7 +6,7 @@ Every step may be cut off anywhere and done again: what a run leaves unfinished,
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
 from safehold.core.clock import Clock, to_micros
@@ -17,8 +17,10 @@ from safehold.core.errors import (
     ObjectExists,
     ObjectLocked,
     ObjectMissing,
+    StoreFull,
 )
 from safehold.store.backends.contract import Backend
+from safehold.store.collect import repacking
 from safehold.store.collect.checks import check_clocks, check_points, check_share
 from safehold.store.collect.index_tidying import tidy_index
 from safehold.store.collect.journal import VERSION as JOURNAL_VERSION
@@ -27,7 +29,7 @@ from safehold.store.collect.roots import RootReader, Roots
 from safehold.store.collect.settings import MICROS, CollectionSettings
 from safehold.store.collect.survey import Survey, survey
 from safehold.store.collect.trash import Trash, TrashView
-from safehold.store.intents import Fence, Intent, IntentFolder, NoFence, Revocation
+from safehold.store.intents import Fence, Intent, IntentFolder, Intents, NoFence, Revocation
 from safehold.store.sealing import ObjectType
 from safehold.store.tombstones import VERSION, Announced, Decided, Listed, Spent, Stage, Tombstones, Trashed
 from safehold.store.vault_store import VaultStore
@@ -45,6 +47,8 @@ class CollectionReport:
     locked: list[str] = field(default_factory=list)  # a lock keeps them
     revoked: list[str] = field(default_factory=list)  # intents
     waiting_for: list[str] = field(default_factory=list)  # writers older than a tombstone
+    repacked: list[str] = field(default_factory=list)  # packs of which what lives was stored anew
+    repacked_bytes: int = 0  # plain, of what was stored anew
     points: int = 0
     total_bytes: int = 0  # plain, of all chunks
     live_bytes: int = 0
@@ -92,19 +96,26 @@ class Collection:
         reader = RootReader(store)
         roots, ready = self._roots_after_waiting(reader, now)
         check_points(self._journal, roots)
-        found = survey(store, roots, self._named())
-        self._tell(found)
-        going = self._to_announce(found, is_confirmed=is_confirmed)
-        if dry_run:
-            self.report.announced = sorted(going)
-            return self.report
-        self._journal.begin(self._seen(found, now))
+        found = survey(store, roots, self._named(), self._lately(REWRITTEN))
+        with closing(found.needed):
+            self._tell(found)
+            going = self._to_announce(found, is_confirmed=is_confirmed)
+            packs = self._to_repack(found, going, is_confirmed=is_confirmed)
+            if dry_run:
+                self.report.announced = sorted(going)
+                self.report.repacked = sorted(pack.name for pack in packs)
+                return self.report
+            self._journal.begin(self._seen(found, now))
+            self._act(found, going, ready, now)
+            tidy_index(store, self._lately("purged"))
+            self._stones.forget(self._stones.listed())
+            self._repack(packs, found, going, now)
+        return self.report
+
+    def _act(self, found: Survey, going: dict[str, str], ready: list[int], now: int) -> None:
         self._write(0, (("revoked", name, "its writer fell silent") for name in self.report.revoked), now)
         self._carry_out(found, ready, now)
-        self._announce(going, roots, now)
-        tidy_index(store, self._purged_lately())
-        self._stones.forget(self._stones.listed())
-        return self.report
+        self._announce(going, found.roots, now)
 
     # -- before anything is decided
 
@@ -215,7 +226,9 @@ class Collection:
         """Objects that nothing needs, and why that is so."""
         named = self._named()
         going = {name: why for name, why in found.unneeded().items() if name not in named}
-        check_share(found, going, self._settings, is_confirmed=is_confirmed)
+        # Of what was stored anew the dead part alone goes, which was limited before.
+        counted = going.keys() - found.rewritten
+        check_share(found, counted, self._settings, is_confirmed=is_confirmed)
         self.report.announced_bytes = sum(found.sizes[name] for name in going)
         return going
 
@@ -325,14 +338,46 @@ class Collection:
                 for info in list(self._backend.list(folder)):
                     self._backend.delete(info.name)
 
-    def _purged_lately(self) -> set[str]:
-        """By this run, or by one that was cut off before it could tidy the index."""
-        runs = self._journal.runs(newest=TIDIED_RUNS)
+    def _lately(self, action: str) -> set[str]:
+        """With what objects the journal says that was done: by this run, or by one that may have been cut off
+        before it had drawn its conclusions from it."""
+        runs = self._journal.runs(newest=LATE_RUNS)
         entries = (entry for run in runs for part in run.parts for entry in part.entries)
-        return {entry.name for entry in entries if entry.action == "purged"}
+        return {entry.name for entry in entries if entry.action == action}
+
+    # -- repacking
+
+    def _to_repack(
+        self, found: Survey, going: dict[str, str], *, is_confirmed: bool
+    ) -> list[repacking.Candidate]:
+        now = self._clock.now()
+        return repacking.plan(
+            found, going.keys(), self._backend, self._settings, now, is_confirmed=is_confirmed
+        )
+
+    def _repack(
+        self, packs: list[repacking.Candidate], found: Survey, going: dict[str, str], now: int
+    ) -> None:
+        """Store anew what lives in them. The next run finds that nothing needs the old ones any more."""
+        if not packs:
+            return
+        intents = Intents(
+            self._backend, self._keys, self._vault_id, fence=self._fence, clock=self._clock, writer=self._who
+        )
+        store = VaultStore(self._backend, self._keys, self._vault_id, intents=intents)
+        work = repacking.Repacking(store, found.needed, self._settings)
+        opened = work.open(packs)
+        dead = {pack.name: f"{pack.dead_percent:.0f} % of it is dead" for pack in packs}
+        # ORDER: written first: should we be cut off, the next run prefers the new packs to these anyway.
+        self._write(0, ((REWRITTEN, pack.name, dead[pack.name]) for pack in opened), now)
+        with suppress(StoreFull):  # it waits until what goes has made room
+            work.run(opened, going.keys())
+            self.report.repacked = sorted(pack.name for pack in opened)
+            self.report.repacked_bytes = work.new_bytes
 
 
-TIDIED_RUNS = 3
+REWRITTEN = "rewritten"
+LATE_RUNS = 3
 COLLECTED = ("packs/", "trees/", "points/", "index/")
 
 

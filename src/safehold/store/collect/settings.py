@@ -16,7 +16,8 @@ class CollectionSettings:
     most_dead_percent of all bytes that may go in one run without somebody saying so
     skew_seconds      how far ahead of us another clock may be
     repack_percent    of a pack that must be dead before what lives in it is written anew
-    repack_bytes      most that one run writes anew, and never more than a tenth of the vault
+    repack_bytes      most that one run writes anew; and never more than a tenth of the vault, or one pack; 0:
+                      nothing is written anew
     """
 
     grace_seconds: float = 86_400.0

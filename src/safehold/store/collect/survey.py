@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from safehold.core.errors import CollectionRefused, Damaged, KeyMismatch, ObjectMissing
@@ -29,7 +30,11 @@ class Survey:
     sizes       of all objects that hold chunks, and of the index's
     published   names that the index speaks of: nobody takes those back
     unreadable  objects whose directory cannot be had, so that it is not known what they hold
-    surplus     of the index: what other fragments say too, and parts that no fragment names
+    fragments   of the index that count, readable or not; nothing needs what others say too, or stray parts
+    named       what open tombstones name
+    condemned   objects of which something is damaged
+    rewritten   packs whose living part was lately stored anew
+    needed      all that the roots need; whoever asked for the survey closes it
     """
 
     roots: Roots
@@ -37,8 +42,12 @@ class Survey:
     weights: Weights
     published: Set[str]
     unreadable: Set[str]
-    surplus: Set[str]
+    fragments: Set[str]
     page_count: int
+    named: Set[str]
+    condemned: Set[str]
+    rewritten: Set[str]
+    needed: NeededIds
 
     @property
     def total_bytes(self) -> int:
@@ -51,7 +60,7 @@ class Survey:
     def is_needed(self, name: str) -> bool:
         """Also when it is not known what it holds."""
         if name.startswith(INDEX):
-            return name not in self.surplus
+            return name.partition(".")[0] in self.fragments  # a part's name begins with its fragment's
         is_root = name.startswith(POINTS) and name.removeprefix(POINTS) in self.roots.kept
         return is_root or name in self.unreadable or self.weights.is_needed(name)
 
@@ -67,6 +76,8 @@ class Survey:
             return self._reason_of_point(name.removeprefix(POINTS))
         if name not in self.published and self.roots.intents:
             return None  # perhaps of a writer at work: it would only have to be kept again
+        if name in self.rewritten:
+            return "what is needed of it was stored anew in another pack"
         return "no root needs any chunk of it"
 
     def _reason_of_point(self, point_id: str) -> str | None:
@@ -75,9 +86,10 @@ class Survey:
         return "its writer was revoked before it was admitted" if point_id in self.roots.void else None
 
 
-def survey(store: VaultStore, roots: Roots, named: Set[str]) -> Survey:
+def survey(store: VaultStore, roots: Roots, named: Set[str], rewritten: Set[str] = frozenset()) -> Survey:
     """Mark from the roots and weigh all objects; `named` is in open tombstones.
 
+    rewritten  packs that are to go as soon as all that is needed of them lies elsewhere
     Raises CollectionRefused, StoreUnavailable.
     """
     sizes = {info.name: info.size_bytes for kind in CHUNK_FOLDERS for info in store.backend.list(kind.folder)}
@@ -89,21 +101,33 @@ def survey(store: VaultStore, roots: Roots, named: Set[str]) -> Survey:
         if roots.headers.get(ref.name, ref.header) != ref.header:
             return None
         is_known = ref.name in published or ref.name.startswith(POINTS)
-        is_there = ref.name in sizes and ref.name not in named
+        is_there = ref.name in sizes and ref.name not in named and ref.name not in rewritten
         return is_known and is_there and ref.name not in condemned and not _is_void(ref, roots)
 
     needed = NeededIds()
-    try:
-        page_count = _mark(store, roots, {*sizes, *named}, needed)
-        rest, unreadable = _uncovered(store, loaded.fragments, {*sizes, *named})
-        weights = weigh([*loaded.fragments, rest], needed, stays)
-    except LOST as error:
-        raise CollectionRefused(f"the index cannot be read through: {error}") from error
-    finally:
-        needed.close()
+    with ExitStack() as undo:
+        undo.callback(needed.close)
+        try:
+            page_count = _mark(store, roots, {*sizes, *named}, needed)
+            rest, unreadable = _uncovered(store, loaded.fragments, {*sizes, *named})
+            weights = weigh([*loaded.fragments, rest], needed, stays)
+        except LOST as error:
+            raise CollectionRefused(f"the index cannot be read through: {error}") from error
+        undo.pop_all()
     index_sizes = {info.name: info.size_bytes for info in store.backend.list(INDEX)}
-    surplus = {*loaded.replaced, *loaded.stray}
-    return Survey(roots, sizes | index_sizes, weights, published, unreadable, surplus, page_count)
+    return Survey(
+        roots=roots,
+        sizes=sizes | index_sizes,
+        weights=weights,
+        published=published,
+        unreadable=unreadable,
+        fragments={*(fragment.name for fragment in loaded.fragments), *loaded.unreadable},
+        page_count=page_count,
+        named=named,
+        condemned=condemned,
+        rewritten=rewritten,
+        needed=needed,
+    )
 
 
 def _is_void(ref: ObjectRef, roots: Roots) -> bool:
