@@ -11,6 +11,7 @@ from safehold.cli.installation import opened
 from safehold.records import recovery_points, scrubs, vaults
 from safehold.records.scrubs import ScrubState
 from safehold.store.backends.local import LocalBackend
+from safehold.store.intents import IntentFolder, Revocation
 from tests.cli.conftest import Run
 from tests.cli.vaults import put_point, store_of
 from tests.store.vaults import Tree, flat, folder_names, restore
@@ -98,12 +99,18 @@ def test_what_cannot_be_healed_is_named_and_ends_with_1(data: Path, run: Run, tr
 def test_an_index_and_rows_that_were_lost_are_made_again(data: Path, run: Run) -> None:
     arn = put_point(data, "p", TREE)
     put_point(data, "deleted", TREE)
-    store_of(data).amend("deleted", "deletion", {}, written_at=1)
+    store = store_of(data)
+    store.amend("deleted", "deletion", {}, written_at=1)
+    put_point(data, "void", TREE)
+    intent_id = store.point("void").intent_id
+    assert intent_id is not None
+    revocation = Revocation(version=1, intent_id=intent_id, admitted=[], written_at=1)
+    IntentFolder(store.backend, store.keys, store.vault_id).revoke(revocation)
     backend = store_of(data).backend
     for name in folder_names(backend, "index/"):
         backend.delete(name)
     with opened(data) as installation, installation.catalog.begin() as tx:
-        for point in ("p", "deleted"):
+        for point in ("p", "deleted", "void"):
             recovery_points.forget(tx, point)
     assert run("points", "--json").json["points"] == []
     (planned,) = run("store", "rebuild", "--dry-run", "--json").json["vaults"]

@@ -136,6 +136,7 @@ def test_one_small_file_costs_one_read_of_data_and_the_pages_on_its_way() -> Non
     assert record.stats.files == 2400
 
 
+@pytest.mark.slow
 def test_directories_of_many_thousand_items_go_through_in_order() -> None:
     tree: Tree = {b"%05d" % number: b"%d" % number for number in range(9000)}
     store = open_store()

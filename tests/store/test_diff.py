@@ -137,6 +137,7 @@ trees = some.recursive(
 ).map(lambda tree: tree if isinstance(tree, dict) else {b"only": tree})
 
 
+@pytest.mark.slow
 @STEADY
 @given(trees, trees)
 def test_applying_what_is_told_to_the_earlier_gives_the_later(one: Tree, other: Tree) -> None:

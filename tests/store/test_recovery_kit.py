@@ -9,6 +9,8 @@ from safehold.store.keys import new_vault_keys, with_new_epoch
 from safehold.store.recovery_kit import decode_lines, encode_lines, make_kit, parse_kit
 
 KEYS = {bytes([number] * 16): new_vault_keys() for number in range(3)}
+
+pytestmark = pytest.mark.slow  # a passphrase is made costly to guess, and so to test
 PASSPHRASE = "correct horse battery stäple"
 
 

@@ -101,6 +101,7 @@ some_objects = some.lists(
 )
 
 
+@pytest.mark.slow
 @STEADY
 @given(some.lists(some_objects, max_size=4), some.integers(0, 4), some.sets(ids, max_size=3))
 def test_any_fragments_stored_merged_or_in_memory_answer_as_a_dictionary_does(

@@ -211,6 +211,7 @@ def test_what_is_kept_comes_back_whole_and_what_is_dropped_is_freed(examples: in
     assert Vault.repacked > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rounds", [3, pytest.param(25, marks=pytest.mark.slow)])
 def test_eight_writers_beside_collectors_lose_nothing(rounds: int) -> None:
     world = VaultWorld()
