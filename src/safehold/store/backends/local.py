@@ -7,6 +7,7 @@ replaces another, and survives a power cut once `put` has returned.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
@@ -163,14 +164,17 @@ class LocalBackend:
     can_rename = True
 
     def rename(self, name: str, new_name: str) -> None:
-        target = self.root / new_name
+        source, target = self.root / name, self.root / new_name
         try:
             self._make_folder(target.parent)
-            # ORDER: the new name first: whatever happens in between, the object has one.
-            os.link(self.root / name, target)
-            _sync_folder(target.parent)
-            (self.root / name).unlink(missing_ok=True)
-            _sync_folder((self.root / name).parent)
+            # RACE: between its two steps another one, the other way, would find both names and take away one
+            # of them each: so they go one after another.
+            with _locked(self.root):
+                # ORDER: the new name first: whatever happens in between, the object has one.
+                _link_or_go_on(source, target)
+                _sync_folder(target.parent)
+                source.unlink(missing_ok=True)
+                _sync_folder(source.parent)
         except FileExistsError as error:
             raise ObjectExists(f"{target} is there already") from error
         except FileNotFoundError as error:
@@ -217,6 +221,26 @@ def _read(descriptor: int, offset: int, length: int | None) -> bytes:
             break
         data += more
     return data
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One at a time, threads and processes; whoever dies lets go. Source: flock(2)."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _link_or_go_on(source: Path, target: Path) -> None:
+    """The second name is there. Raises FileExistsError when it is another file's, FileNotFoundError."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        if not source.samefile(target):
+            raise  # else a crash had left it both names
 
 
 def _sync_folder(folder: Path) -> None:

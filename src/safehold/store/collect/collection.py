@@ -5,7 +5,7 @@ Every step may be cut off anywhere and done again: what a run leaves unfinished,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
@@ -30,6 +30,7 @@ from safehold.store.collect.settings import MICROS, CollectionSettings
 from safehold.store.collect.survey import Survey, survey
 from safehold.store.collect.trash import Trash, TrashView
 from safehold.store.intents import Fence, Intent, IntentFolder, Intents, NoFence, Revocation
+from safehold.store.points import UNDELETION, is_deleted
 from safehold.store.sealing import ObjectType
 from safehold.store.tombstones import VERSION, Announced, Decided, Listed, Spent, Stage, Tombstones, Trashed
 from safehold.store.vault_store import VaultStore
@@ -286,11 +287,7 @@ class Collection:
         trashed = self._stones.trashed(number)
         if now < trashed.written_at + self._settings.trash_seconds * MICROS:
             if Stage.DECIDED not in self._stones.listed().stages[number]:
-                left = self._left_in_place(trashed.names)
-                self._write(
-                    number, (("trashed", name, "left by a run that was cut off") for name in left), now
-                )
-                self._take(number, left)
+                self._set_right(number, trashed.names, found, now)
             return
         try:
             self._stones.put(number, Decided(what="purge", written_at=now))
@@ -299,7 +296,7 @@ class Collection:
                 return
         # ORDER: nobody can undelete it any more. The roots were read before, so whether somebody just did
         # is asked once more.
-        self._refuse_if_undeleted(found)
+        self._refuse_if_undeleted(found, trashed.names)
         kept = [name for name in trashed.names if found.is_needed(name)]
         entries = [("back", name, "a root needs it after all") for name in kept]
         gone = [name for name in trashed.names if name not in set(kept)]
@@ -308,9 +305,23 @@ class Collection:
         for name in kept:
             self._trash.bring_back(number, name)
         self.report.kept += kept
-        self._erase(number, gone)
+        self._erase(number, gone, now)
         with suppress(ObjectExists):
             self._stones.put(number, Spent(written_at=now))
+
+    def _set_right(self, number: int, names: Sequence[str], found: Survey, now: int) -> None:
+        """What a run that was cut off had still to take goes; what an undeletion that was cut off needs comes
+        back at once."""
+        in_trash = set(self._trash.listed().get(number, ()))
+        back = [name for name in names if name in in_trash and found.is_needed(name)]
+        left = [name for name in self._left_in_place(names) if not found.is_needed(name)]
+        entries = [("back", name, "a root needs it after all") for name in back]
+        entries += [("trashed", name, "left by a run that was cut off") for name in left]
+        self._write(number, entries, now)
+        for name in back:
+            self._trash.bring_back(number, name)
+        self.report.kept += back
+        self._take(number, left)
 
     def _left_in_place(self, names: Iterable[str]) -> list[str]:
         """What a run that was cut off had still to take."""
@@ -319,31 +330,41 @@ class Collection:
         there = {info.name for folder in COLLECTED for info in self._backend.list(folder)}
         return [name for name in names if name in there]
 
-    def _refuse_if_undeleted(self, found: Survey) -> None:
+    def _refuse_if_undeleted(self, found: Survey, names: Iterable[str]) -> None:
+        """Also those whose records lie in the trash, where no root is looked for."""
         store = VaultStore(self._backend, self._keys, self._vault_id)
-        for point_id in found.roots.deleted:
-            if not store.is_deleted(point_id):
+        folder = ObjectType.POINT.folder
+        trashed = {name.removeprefix(folder) for name in names if name.startswith(folder)}
+        for point_id in found.roots.deleted | trashed - found.roots.kept - found.roots.void:
+            told = store.amendments(point_id)
+            if any(amendment.kind == UNDELETION for amendment in told) and not is_deleted(told):
                 raise CollectionRefused(f"point {point_id} was undeleted while it was being collected")
 
-    def _erase(self, number: int, names: list[str]) -> None:
-        for name in names:
-            if self._trash.erase(number, name):
-                self.report.purged.append(name)
-            else:
-                self.report.locked.append(name)
+    def _erase(self, number: int, names: list[str], now: int) -> None:
+        locked = [name for name in names if not self._trash.erase(number, name)]
+        self._write(number, (("locked", name, "a lock keeps it") for name in locked), now)
+        self.report.locked += locked
+        self.report.purged += sorted({*names} - {*locked})
         # ORDER: a point's amendments go after its record: without its deletion it would be alive again.
         for name in names:
-            if name.startswith(ObjectType.POINT.folder) and name not in self.report.locked:
+            if name.startswith(ObjectType.POINT.folder) and name not in locked:
                 folder = ObjectType.AMENDMENT.folder + name.removeprefix(ObjectType.POINT.folder) + "/"
                 for info in list(self._backend.list(folder)):
-                    self._backend.delete(info.name)
+                    self._delete_unlocked(info.name)
+
+    def _delete_unlocked(self, name: str) -> None:
+        try:
+            self._backend.delete(name)
+        except ObjectLocked:
+            self.report.locked.append(name)
 
     def _lately(self, action: str) -> set[str]:
         """With what objects the journal says that was done: by this run, or by one that may have been cut off
         before it had drawn its conclusions from it."""
-        runs = self._journal.runs(newest=LATE_RUNS)
-        entries = (entry for run in runs for part in run.parts for entry in part.entries)
-        return {entry.name for entry in entries if entry.action == action}
+        done: set[str] = set()
+        for run in self._journal.runs(newest=LATE_RUNS):
+            done |= run.names_of(action) - run.names_of("locked")
+        return done
 
     # -- repacking
 

@@ -21,7 +21,7 @@ VERSION = 1
 
 
 class Entry(msgspec.Struct, array_like=True):
-    """One object. action: announced, trashed, purged, kept, back, revoked, rewritten."""
+    """One object. action: announced, trashed, purged, locked, kept, back, revoked, rewritten."""
 
     action: str
     name: str
@@ -60,8 +60,12 @@ class Run(msgspec.Struct, kw_only=True):
     def taken_points(self) -> set[str]:
         """Whose records this run has taken away."""
         folder = ObjectType.POINT.folder
-        names = [e.name for part in self.parts for e in part.entries if e.action in ("trashed", "purged")]
+        names = self.names_of("trashed", "purged")
         return {name.removeprefix(folder) for name in names if name.startswith(folder)}
+
+    def names_of(self, *actions: str) -> set[str]:
+        """Objects to which that was done."""
+        return {entry.name for part in self.parts for entry in part.entries if entry.action in actions}
 
 
 class Journal:

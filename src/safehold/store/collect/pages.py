@@ -21,6 +21,7 @@ class PageReader:
         self._frames = frames
         self._key = chunk_id_key
         self._places: dict[bytes, list[Place]] = {}
+        self.damaged: set[str] = set()  # names of objects that did not give back what they should
 
     def know(self, names: Iterable[str], open_object: Callable[[str], SealedObject]) -> None:
         """Learn what those objects hold. One that cannot be opened is passed over: if a page is missed for
@@ -42,10 +43,12 @@ class PageReader:
                 frame = self._frames.frame(place)
             except (Damaged, ObjectMissing) as failed:
                 error = failed
+                self.damaged.add(place.object.name)
                 continue
             page = bytes(frame[place.offset : place.offset + place.length])
             if chunk_id(self._key, page) == page_id:
                 return page
+            self.damaged.add(place.object.name)
             error = Damaged(f"{place.object.name}: frame {place.frame} holds other bytes than it says")
         raise error
 

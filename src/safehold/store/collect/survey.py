@@ -15,6 +15,7 @@ from safehold.store.collect.roots import Roots
 from safehold.store.collect.weighing import Weights, weigh
 from safehold.store.condemned import read_notes
 from safehold.store.index import LOST, Fragment, FragmentLike, build_fragment
+from safehold.store.objects import may_be_whole
 from safehold.store.places import ObjectRef
 from safehold.store.rebuilding import CHUNK_FOLDERS
 from safehold.store.sealing import ObjectType
@@ -101,14 +102,16 @@ def survey(store: VaultStore, roots: Roots, named: Set[str], rewritten: Set[str]
         if roots.headers.get(ref.name, ref.header) != ref.header:
             return None
         is_known = ref.name in published or ref.name.startswith(POINTS)
-        is_there = ref.name in sizes and ref.name not in named and ref.name not in rewritten
-        return is_known and is_there and ref.name not in condemned and not _is_void(ref, roots)
+        is_whole = may_be_whole(sizes.get(ref.name, 0)) and ref.name not in unsound
+        is_staying = ref.name not in named and ref.name not in rewritten
+        return is_known and is_whole and is_staying and not _is_void(ref, roots)
 
     needed = NeededIds()
     with ExitStack() as undo:
         undo.callback(needed.close)
         try:
-            page_count = _mark(store, roots, {*sizes, *named}, needed)
+            page_count, damaged = _mark(store, roots, {*sizes, *named}, needed)
+            unsound = condemned | damaged
             rest, unreadable = _uncovered(store, loaded.fragments, {*sizes, *named})
             weights = weigh([*loaded.fragments, rest], needed, stays)
         except LOST as error:
@@ -134,13 +137,14 @@ def _is_void(ref: ObjectRef, roots: Roots) -> bool:
     return ref.name.startswith(POINTS) and ref.name.removeprefix(POINTS) in roots.void
 
 
-def _mark(store: VaultStore, roots: Roots, names: Set[str], needed: NeededIds) -> int:
+def _mark(store: VaultStore, roots: Roots, names: Set[str], needed: NeededIds) -> tuple[int, Set[str]]:
+    """How many pages were read, and objects that did not give back a page that another one had."""
     pages = PageReader(FrameReader(store.backend, store.keys, store.vault_id), store.keys.chunk_id_key)
     pages.know(sorted(name for name in names if name.startswith((TREES, POINTS))), store.object)
     marking = Marking(pages.read, needed)
     for point_id in sorted(roots.kept):
         marking.mark(roots.points[point_id].root)
-    return marking.page_count
+    return marking.page_count, pages.damaged
 
 
 def _uncovered(

@@ -78,6 +78,10 @@ class Trash:
     def erase(self, number: int, name: str) -> bool:
         """Gone for good; False when a lock keeps it. Names every version where the place has versions."""
         if self._renaming is not None:
+            try:
+                self.take(number, name)  # a run that was cut off, or a lock, may have left it in its place
+            except ObjectLocked:
+                return False
             self._backend.delete(in_trash(number, name))
             return True
         versioned = locking(self._backend)
