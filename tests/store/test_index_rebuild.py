@@ -116,6 +116,18 @@ def test_an_object_that_cannot_be_opened_is_told_and_the_others_are_indexed(back
     assert restore(open_store(backend), "r", b"little") == {b"little": b"x"}
 
 
+def test_what_is_gone_is_stored_again_by_the_backup_after_a_rebuild(backend: MemoryBackend) -> None:
+    lost = folder_names(backend, "packs/")
+    for name in lost:
+        backend.delete(name)
+    assert rebuild_index(open_store(backend), dry_run=False).lost == len(lost)
+    tree = TREE | {b"little": b"x"}
+    back_up(open_store(backend), "s", tree, previous="r")
+    assert restore(open_store(backend), "s") == flat(tree)
+    again = rebuild_index(open_store(backend), dry_run=True)
+    assert (again.lost, again.is_needed) == (len(lost), False)
+
+
 def test_a_vault_that_holds_nothing_needs_nothing() -> None:
     backend = MemoryBackend()
     store = open_store(backend)

@@ -7,11 +7,13 @@ place of those that were there before; collection takes these.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing
 from safehold.store.chunking import ID_BYTES
+from safehold.store.collect.journal import Journal
 from safehold.store.id_set import IdSet
 from safehold.store.index import Fragment, FragmentLike, build_fragment
 from safehold.store.index_folder import is_part
@@ -33,9 +35,11 @@ class RebuildReport:
     """entries   of all objects that could be opened; missing: of them, those that the old index did not have
     surplus   entries of the old index that no object has: wrong, or of objects that are gone
     unread    objects that could not be opened: name -> why; what is in them is in no index now
+    lost      objects that the old index speaks of and that are gone, though collection did not take them
     """
 
     objects: int = 0
+    lost: int = 0
     entries: int = 0
     missing: int = 0
     surplus: int = 0
@@ -63,6 +67,7 @@ class Rebuild:
         self.report.fragments_before = sum(not is_part(name) for name in self._old)
         self.report.unreadable_fragments = len(self._index.unreadable)
         self._known = IdSet()  # entries that objects have, by chunk and place
+        self._listed: set[str] = set()
 
     def run(self, *, dry_run: bool) -> RebuildReport:
         written: list[FragmentLike] = []
@@ -72,11 +77,31 @@ class Rebuild:
                 name = self._store.index_folder.write(group).name
                 written.append(self._store.index_folder.open(name))
         self._count_surplus()
+        lost = self._lost()
+        self.report.lost = len(lost)
+        if lost and not dry_run:
+            name = self._store.index_folder.write((ref, Directory(1, [])) for ref in lost).name
+            written.append(self._store.index_folder.open(name))
         if written or (self._old and not dry_run):
             replaced = [name for name in self._old if not is_part(name)]
             self._store.index_folder.merge(written, also_replaces=replaced)
             self.report.is_written = True
         return self.report
+
+    def _lost(self) -> list[ObjectRef]:
+        """The new index names them, too, though it places nothing there: so writers notice the gap, and do
+        not take over unseen what points refer to there."""
+        spoken_of = {ref for fragment in self._index.fragments() for ref in fragment.objects}
+        gone = {ref for ref in spoken_of if ref.name not in self._listed}
+        purged = self._purged() if gone else set()
+        return sorted(ref for ref in gone if ref.name not in purged)
+
+    def _purged(self) -> set[str]:
+        store, purged = self._store, set[str]()
+        with suppress(Damaged, KeyMismatch, ObjectMissing):
+            for run in Journal(store.backend, store.keys, store.vault_id).runs():
+                purged |= run.names_of("purged")
+        return purged
 
     def _groups(self) -> Iterator[Group]:
         group: Group = []
@@ -94,6 +119,7 @@ class Rebuild:
         for kind in CHUNK_FOLDERS:
             for info in self._store.backend.list(kind.folder):
                 name = info.name
+                self._listed.add(name)
                 try:
                     opened = read_again(lambda name=name: self._store.object(name))  # type: ignore[misc]
                 except (Damaged, KeyMismatch, ObjectMissing) as error:

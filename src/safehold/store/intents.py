@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -116,10 +117,16 @@ class Announcement:
     tombstones: Sequence[OpenTombstone]
     fence: Fence
     _end: Callable[[], None]
+    _give_up: Callable[[], None]
 
     def adopted(self, record: PointRecord) -> PointRecord:
-        """The record stands, whoever wrote it. Raises WriterRevoked."""
-        return adopted(self.fence, record)
+        """The record stands, whoever wrote it. Raises WriterRevoked; no later session goes by that intent."""
+        try:
+            return adopted(self.fence, record)
+        except WriterRevoked:
+            if record.intent_id == self.intent_id:
+                self._give_up()
+            raise
 
     def end(self) -> None:
         """The session has committed, or never will. Never raises: a silent intent is revoked in the end."""
@@ -166,7 +173,8 @@ class Intents:
             undo.pop_all()
         ending = _Once(lambda: self._leave(live))
         intent = live.intent
-        return Announcement(intent.intent_id, intent.epoch, seen, stones, self.fence, ending)
+        giving_up = partial(self._give_up, live)
+        return Announcement(intent.intent_id, intent.epoch, seen, stones, self.fence, ending, giving_up)
 
     def _join(self, listed: Listed, pins: Sequence[str]) -> _Live:
         live = next((one for one in self._live if one.intent.epoch == listed.epoch), None)
@@ -209,8 +217,15 @@ class Intents:
         with self._changed:
             live.users -= 1
             live.idle_since = self.clock.monotonic()
-            if not live.users and not self.linger_seconds:
+            if not live.users and (not self.linger_seconds or live not in self._live):
                 self._end(live)
+            self._changed.notify_all()
+
+    def _give_up(self, live: _Live) -> None:
+        """It was revoked: nobody joins it any more, and it is not renewed."""
+        with self._changed:
+            if live in self._live:
+                self._live.remove(live)
             self._changed.notify_all()
 
     def _end(self, live: _Live) -> None:
@@ -252,7 +267,8 @@ class Intents:
         now = to_micros(self.clock.now())
         after = msgspec.structs.replace(before, sequence=before.sequence + 1, written_at=now)
         with suppress(StoreError):  # tried again next time; until it works the intent grows old
-            self._folder.put(_name(after), after)
+            with suppress(ObjectExists):  # an earlier try arrived, although nobody said so
+                self._folder.put(_name(after), after)
             live.intent = after
             # RACE: who lists while this goes on sees the one before at least, which stays one round longer.
             if before.sequence > 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import msgspec
 import pytest
 
 from safehold.core.errors import StoreError, WriterRevoked
@@ -163,6 +164,32 @@ def test_a_writer_that_was_revoked_cannot_commit_and_its_record_is_void() -> Non
     announce(store, 1, ["points/p"], ["p"])
     intents_of(store).revoke(Revocation(version=1, intent_id=intent.intent_id, admitted=[], written_at=0))
     assert back_up(store_with(backend, fence=fence), "q", TREE, previous="p").stats.read_items == 2
+
+
+def test_after_a_revocation_the_next_session_goes_by_an_intent_of_its_own() -> None:
+    backend, fence = MemoryBackend(), MemoryFence()
+    store = store_with(backend, fence=fence, linger_seconds=600.0)
+    back_up(store, "before", TREE)
+    (intent,) = intents_of(store).live()
+    fence.revoke(intent.intent_id)
+    with pytest.raises(WriterRevoked):
+        back_up(store, "p", TREE)
+    assert back_up(store, "q", TREE).intent_id != intent.intent_id
+    store.intents.close()
+    assert intents_of(store).live() == []
+
+
+def test_a_renewal_whose_answer_was_lost_does_not_end_renewing() -> None:
+    store = store_with(MemoryBackend())
+    with store.session():
+        (live,) = store.intents._live
+        (first,) = intents_of(store).live()
+        arrived = msgspec.structs.replace(first, sequence=2)
+        store.intents._folder.put(f"{first.intent_id}.00000002", arrived)
+        store.intents._renew(live)
+        store.intents._renew(live)
+        assert [intent.sequence for intent in intents_of(store).live()] == [3]
+    assert intents_of(store).live() == []
 
 
 def test_what_was_admitted_stays_admitted_after_the_revocation() -> None:
