@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -226,3 +227,27 @@ def test_a_library_of_another_version_is_not_used(tmp_path: Path, source: str) -
 def test_the_plain_way_makes_the_frames_that_the_documents_describe() -> None:
     seal = new_seal()
     assert bytes(seal.open(0, seal_plainly(seal, 0, [b"ab" * 500]))) == encode_frame(b"ab" * 500)
+
+
+SEALING_AT_THE_END = """
+import threading, time
+from safehold.store.frames import seal_frame
+from safehold.store.keys import new_vault_keys
+from safehold.store.sealing import NewSeal, ObjectType
+data = bytes(range(256)) * 200_000
+def seal(begun):
+    seals = NewSeal(new_vault_keys(), b"v" * 16, ObjectType.PACK, "packs/" + "0" * 32)
+    for number in range(1000):
+        begun.set()
+        seal_frame(seals, number, [data])
+for _ in range(2):
+    begun = threading.Event()
+    threading.Thread(target=seal, args=(begun,), daemon=True).start()
+    begun.wait()
+time.sleep(0.1)
+"""
+
+
+def test_a_process_may_end_while_a_thread_of_it_seals() -> None:
+    ended = subprocess.run([sys.executable, "-c", SEALING_AT_THE_END], check=False, capture_output=True)
+    assert (ended.returncode, ended.stderr) == (0, b"")

@@ -65,7 +65,8 @@ class Bench:
         self._open = library.safehold_open
         self._worth = worth
         self._max_bytes = max_bytes
-        weakref.finalize(self, library.safehold_bench_free, self._pointer)
+        freeing = weakref.finalize(self, library.safehold_bench_free, self._pointer)
+        freeing.atexit = False  # RACE: a daemon thread may still be at work on it when the process ends
 
     def seal(self, seal: FrameSeal, plain: bytes | memoryview) -> bytes:
         """The plain bytes as one sealed frame, opened again and compared. Raises Unsound, MemoryError."""
