@@ -182,3 +182,14 @@ def test_with_a_whole_index_no_object_is_opened_to_find_chunks() -> None:
     store.index()
     counts = backend.count()
     assert (counts["get packs"], counts["get trees"], counts["get points"]) == (0, 0, 0)
+
+
+def test_what_stays_comes_before_what_is_about_to_go_and_that_before_what_is_condemned() -> None:
+    identity = b"i" * 32
+    index = Index()
+    for name in ("packs/stays", "packs/condemned", "packs/going"):
+        index.add(build_fragment([one_chunk(name, identity)]))
+    index.note_tombstoned(["packs/going"])
+    index.note_condemned("packs/condemned", None)
+    names = [place.object.name for place in index.places(identity)]
+    assert names == ["packs/stays", "packs/going", "packs/condemned"]

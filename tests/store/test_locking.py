@@ -12,10 +12,13 @@ from typing import TypeVar
 import pytest
 
 from safehold.core.errors import ConfigError, ObjectLocked, ObjectMissing, StoreUnavailable
+from safehold.core.secrets import RootKey
 from safehold.store.backends.contract import Backend, LockMode, Retention
 from safehold.store.backends.local_locks import LockingLocalBackend
 from safehold.store.backends.memory import MemoryBackend
 from safehold.store.backends.passing import PassingBackend
+from safehold.store.heal import heal_from
+from safehold.store.key_providers.key_file import KeyFile
 from safehold.store.locking import (
     LOCKED_FOLDERS,
     PointLock,
@@ -221,3 +224,25 @@ def test_a_hold_keeps_what_two_held_points_share_until_both_let_go(backend: Watc
     backend.delete("points/one")
     with pytest.raises(ObjectMissing):
         store.point("one")
+
+
+def test_what_is_stored_again_elsewhere_is_kept_when_a_point_takes_it_over(backend: Watched) -> None:
+    long: Tree = {b"long": noise(3_000_000, 5)}
+    locked(backend, "one", long, kept(10))
+    for info in list(backend.list("packs/")):
+        (backend.inner.root / info.name).unlink()  # type: ignore[attr-defined]
+    back_up(open_store(backend), "again", {**long, b"other": b"x"})  # under no lock
+    locked(backend, "two", long, kept(10), parent="one")
+    assert restore(open_store(backend), "two") == flat(long)
+    assert_kept(backend, "two", kept(10))
+
+
+def test_what_is_healed_is_kept_as_long_as_the_points_that_lacked_it(backend: Watched) -> None:
+    locked(backend, "one", ONE, kept(10))
+    other = VaultStore.for_writing(MemoryBackend(), KeyFile(RootKey(b"o" * 32)), b"o" * 16)
+    back_up(other, "copy", ONE)
+    for info in list(backend.list("packs/")):
+        (backend.inner.root / info.name).unlink()  # type: ignore[attr-defined]
+    assert heal_from(open_store(backend), other, dry_run=False).unhealed == []
+    assert restore(open_store(backend), "one") == flat(ONE)
+    assert_kept(backend, "one", kept(10))

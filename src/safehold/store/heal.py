@@ -9,15 +9,19 @@ stored only where they come to the very ids that are lacking: nothing else can c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing
 from safehold.domain.items import CONTENT_KINDS, Item, ItemKind, join
+from safehold.store.backends.contract import Retention, locking
 from safehold.store.chunking import SMALL_BYTES, ZERO_ID, Chunker, chunk_id, is_zero
 from safehold.store.contents import Part, decode_content, encode_content
 from safehold.store.id_set import IdSet
+from safehold.store.locking import PointLock
 from safehold.store.points import PointRecord
+from safehold.store.retention import from_facts, strongest
 from safehold.store.session import Session
 from safehold.store.trees import PageCutter, read_directory, write_directory
 from safehold.store.vault_store import VaultStore
@@ -243,6 +247,17 @@ class Healing:
         return True
 
 
+def _lock_of(store: VaultStore) -> PointLock | None:
+    """What is healed may belong to any point, so it is locked as the one that is kept longest; None where no
+    point is locked, or the place cannot lock."""
+    needed: Retention | None = None
+    for point_id in store.points() if locking(store.backend) is not None else ():
+        with suppress(*LOST):
+            told = from_facts(store.point(point_id).facts)
+            needed = needed if told is None else strongest(needed, told)
+    return None if needed is None else PointLock(needed, None)
+
+
 def heal_from(store: VaultStore, other: VaultStore, *, dry_run: bool) -> HealReport:
     """Store again what `store` lacks and `other` holds; `dry_run` reads and proves all of it, stores nothing.
 
@@ -250,7 +265,7 @@ def heal_from(store: VaultStore, other: VaultStore, *, dry_run: bool) -> HealRep
     """
     if dry_run:
         return Healing(store, other, None).run()
-    with store.session() as session:
+    with store.session(lock=_lock_of(store)) as session:
         report = Healing(store, other, session).run()
         if report.chunks:
             session.keep()

@@ -204,10 +204,14 @@ class Index:
         self._failed.add((place.object.name, place.frame))
 
     def places(self, chunk_id: bytes) -> Iterator[Place]:
-        """Everywhere the chunk lies, newest fragment first, condemned places last; but for objects that are
-        gone or cut off, and frames that this process found damaged."""
+        """Everywhere the chunk lies, newest fragment first, what collection is about to take behind those and
+        condemned places last; but for objects that are gone or cut off, and frames that this process found
+        damaged."""
         found = self._found(chunk_id)
-        return iter(sorted(found, key=self.is_condemned) if self._condemned else found)
+        return iter(sorted(found, key=self._rank) if self._condemned or self._tombstoned else found)
+
+    def _rank(self, place: Place) -> tuple[bool, bool]:
+        return self.is_condemned(place), place.object.name in self._tombstoned
 
     def is_condemned(self, place: Place) -> bool:
         """Was what lies there found damaged, so that no writer may rely on it?"""

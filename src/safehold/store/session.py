@@ -121,13 +121,22 @@ class Session:
         """Has the vault all that an item of an earlier point refers to? Ask only where `has_gaps`."""
         try:
             parts = decode_content(item.content or b"", item.size_bytes, self._only_kept(get_page))
-            return all(part.id == ZERO_ID or part.id in self._index for part in parts)
+            return all(part.id == ZERO_ID or self._is_kept(part.id) for part in parts)
         except (Damaged, ObjectMissing):
             return False
 
+    def _is_kept(self, identity: bytes) -> bool:
+        """May the point rely on it? Then its object is locked as the point is, where there are locks: it may
+        be another one than the earlier point found it in."""
+        if identity not in self._index:
+            return False
+        if self._keeping is not None:
+            self._keeping.note(self._index, identity)
+        return True
+
     def _only_kept(self, get_page: GetPage) -> GetPage:
         def get_kept(page_id: bytes) -> bytes:
-            if page_id not in self._index:
+            if not self._is_kept(page_id):
                 raise ObjectMissing(f"page {page_id.hex()} is gone or about to go")
             return get_page(page_id)
 
@@ -142,9 +151,7 @@ class Session:
     def _add(self, kind: FrameKind, identity: bytes, data: bytes | memoryview) -> None:
         if identity in self._new:
             return
-        if identity in self._index:
-            if self._keeping is not None:
-                self._keeping.note(self._index, identity)
+        if self._is_kept(identity):
             return
         self._new.add(identity)
         self.stats.new_chunks += 1

@@ -294,6 +294,7 @@ class VaultStore:
 
     def objects_used(self, record: PointRecord) -> set[str]:
         """What a point needs beside its record and the keys; see object_use.py."""
+        self.index_for_writing()  # so that of two places the one is told that is there and not condemned
         return objects_used(record, self.chunks())
 
     def take_in(self, session: Session, source: Source, previous: PreviousTree, *, advance: Advance) -> Item:
