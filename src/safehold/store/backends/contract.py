@@ -46,7 +46,7 @@ class Backend(Protocol):
         """
 
     def delete(self, name: str) -> None:
-        """The object is gone; no error when it was not there."""
+        """The object is gone for good, also after a power cut; no error when it was not there."""
 
 
 class LockMode(StrEnum):
