@@ -211,3 +211,16 @@ def test_every_backend_meets_its_contract() -> None:
     assert {
         name for name in backends() if not any(re.search(rf"\b{name}[.(]", text) for text in meeting)
     } == set()
+
+
+def test_every_pitfall_has_a_test_or_the_reason_why_not_yet() -> None:
+    folder = ROOT / "tests/pitfalls"
+    rows = re.findall(r"^\| (\d+) \| .+ \| (.+) \|$", (folder / "README.md").read_text("utf-8"), re.M)
+    assert [int(number) for number, _ in rows] == list(range(1, 36))
+    links = {int(number): re.findall(r"\]\(([^)]+)\)", where) for number, where in rows}
+    assert [link for named in links.values() for link in named if not (folder / link).exists()] == []
+    lacking = [int(number) for number, where in rows if not links[int(number)]]
+    assert [where for _, where in rows if not re.match(r"\[test\]\(test_\d|not yet: .", where)] == []
+    files = {path.name for path in folder.glob("test_[0-9]*.py")}
+    assert {link for named in links.values() for link in named if "/" not in link} == files
+    assert {number for number in lacking if list(folder.glob(f"test_{number:02}_*.py"))} == set()
