@@ -20,7 +20,7 @@ from safehold.store.collect.collection import Collection
 from safehold.store.collect.trash import Trash, in_trash
 from safehold.store.collect.undeleting import undelete
 from safehold.store.locking import PointLock
-from safehold.store.tombstones import Decided, Tombstones
+from safehold.store.tombstones import Decided, Tombstones, Trashed
 from safehold.store.verify import verify
 from tests.store.collect.worlds import DAY, VaultWorld
 from tests.store.vaults import Tree, back_up, flat, restore
@@ -185,3 +185,19 @@ def test_what_was_stored_again_stays_although_the_damaged_object_still_lists(
     world.collect_for(12)
     assert restore(world.store(), "q") == flat(many)
     assert restore(world.store(), "p") == flat(many)
+
+
+def test_what_another_run_spares_is_not_taken(world: VaultWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    back_up(world.store(), "p", BIG)
+    world.delete("p")
+    world.collect_for(3)
+    put = Tombstones.put
+
+    def put_late(stones: Tombstones, number: int, record: object) -> None:
+        if isinstance(record, Trashed):
+            put(stones, number, Trashed(names=[], written_at=world.now))
+        put(stones, number, record)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Tombstones, "put", put_late)
+    world.collect()
+    assert restore(world.store(), "p") == flat(BIG)

@@ -269,9 +269,12 @@ class Collection:
         entries = [("trashed", name, "no root needs it, and no older writer is at work") for name in going]
         entries += [("kept", name, "a root needs it after all") for name in sorted(kept)]
         self._write(number, entries, now)
-        with suppress(ObjectExists):
+        try:
             # ORDER: written first: what a run that is cut off leaves in its place, the next one takes.
             self._stones.put(number, Trashed(names=going, written_at=now))
+        except ObjectExists:
+            # RACE: another run was first, and may know of roots that came since: what it spares, stays.
+            going = sorted({*going} & {*self._stones.trashed(number).names})
         self._take(number, going)
 
     def _take(self, number: int, names: Iterable[str]) -> None:
