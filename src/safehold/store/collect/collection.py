@@ -308,6 +308,9 @@ class Collection:
         for name in kept:
             self._trash.bring_back(number, name)
         self.report.kept += kept
+        # ORDER: into the trash first, also what a run that was cut off has left: what stays in place when its
+        # tombstone is spent and its deletion gone would be alive again.
+        self._take(number, self._left_in_place(gone, found))
         self._erase(number, gone, now)
         with suppress(ObjectExists):
             self._stones.put(number, Spent(written_at=now))
@@ -317,7 +320,7 @@ class Collection:
         back at once."""
         in_trash = set(self._trash.listed().get(number, ()))
         back = [name for name in names if name in in_trash and found.is_needed(name)]
-        left = [name for name in self._left_in_place(names) if not found.is_needed(name)]
+        left = self._left_in_place(names, found)
         entries = [("back", name, "a root needs it after all") for name in back]
         entries += [("trashed", name, "left by a run that was cut off") for name in left]
         self._write(number, entries, now)
@@ -326,12 +329,11 @@ class Collection:
         self.report.kept += back
         self._take(number, left)
 
-    def _left_in_place(self, names: Iterable[str]) -> list[str]:
-        """What a run that was cut off had still to take."""
+    def _left_in_place(self, names: Iterable[str], found: Survey) -> list[str]:
+        """What a run that was cut off had still to take; not what was written anew under such a name."""
         if not self._trash.is_a_place:
             return []
-        there = {info.name for folder in COLLECTED for info in self._backend.list(folder)}
-        return [name for name in names if name in there]
+        return [name for name in names if name in found.sizes and not found.is_needed(name)]
 
     def _refuse_if_undeleted(self, found: Survey, names: Iterable[str]) -> None:
         """Also those whose records lie in the trash, where no root is looked for."""
@@ -402,7 +404,6 @@ class Collection:
 
 REWRITTEN = "rewritten"
 LATE_RUNS = 3
-COLLECTED = ("packs/", "trees/", "points/", "index/")
 
 
 def bring_back(trash: Trash, stones: Tombstones, number: int, *, now: int) -> list[str]:

@@ -53,9 +53,10 @@ class Trash:
         except ObjectMissing:
             return
         except ObjectExists:  # a crash had left it both names
-            headers = [self._backend.get(n, length=HEADER_BYTES) for n in (name, in_trash(number, name))]
-            if headers[0] == headers[1]:
-                self._backend.delete(name)
+            with suppress(ObjectMissing):  # RACE: another run has ended this just now
+                headers = [self._backend.get(n, length=HEADER_BYTES) for n in (name, in_trash(number, name))]
+                if headers[0] == headers[1]:
+                    self._backend.delete(name)
 
     def bring_back(self, number: int, name: str) -> None:
         if self._renaming is None:
