@@ -16,14 +16,17 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 import msgspec
 
-from safehold.core.errors import ObjectMissing
+from safehold.core.errors import CollectionRefused, ObjectMissing
 from safehold.store.backends.contract import Backend
 from safehold.store.keys import VaultKeys
 from safehold.store.record_folder import RecordFolder
 from safehold.store.sealing import ObjectType
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 VERSION = 1
 # INVARIANT: so many numbers stay known when they are spent. A collector that was stopped between its listing
@@ -102,18 +105,29 @@ class Tombstones:
     def open_ones(self, listed: Listed) -> Iterator[OpenTombstone]:
         """Raises Damaged: a writer that cannot read one must not guess what it names."""
         for number in listed.open:
-            with suppress(ObjectMissing):  # RACE: spent since it was listed: what it named is gone or back
+            with suppress(
+                CollectionRefused
+            ):  # RACE: spent since it was listed: what it named is gone or back
                 told = self.announced(number)
                 yield OpenTombstone(number, frozenset(told.names), frozenset(told.roots))
 
     def announced(self, number: int) -> Announced:
-        return self._folder.get(_name(number, Stage.ANNOUNCED), Announced)
+        return self._get(number, Stage.ANNOUNCED, Announced)
 
     def trashed(self, number: int) -> Trashed:
-        return self._folder.get(_name(number, Stage.TRASHED), Trashed)
+        return self._get(number, Stage.TRASHED, Trashed)
 
     def decided(self, number: int) -> Decided:
-        return self._folder.get(_name(number, Stage.DECIDED), Decided)
+        return self._get(number, Stage.DECIDED, Decided)
+
+    def _get(self, number: int, stage: Stage, kind: type[T]) -> T:
+        """A stage that was listed. Raises CollectionRefused when another run ended the tombstone since."""
+        try:
+            return self._folder.get(_name(number, stage), kind)
+        except ObjectMissing as error:
+            raise CollectionRefused(
+                f"another run has ended tombstone {number} meanwhile; the next run goes on"
+            ) from error
 
     def put(self, number: int, record: Announced | Trashed | Decided | Spent) -> None:
         """Raises ObjectExists when that stage was reached before."""

@@ -201,3 +201,23 @@ def test_what_another_run_spares_is_not_taken(world: VaultWorld, monkeypatch: py
     monkeypatch.setattr(Tombstones, "put", put_late)
     world.collect()
     assert restore(world.store(), "p") == flat(BIG)
+
+
+def test_a_tombstone_that_another_run_ended_since_it_was_listed_ends_this_run_in_peace() -> None:
+    world = VaultWorld()
+    back_up(world.store(), "p", {b"a": random.Random(5).randbytes(2 << 20)})
+    back_up(world.store(), "q", {b"b": b"kept"})
+    world.delete("p")
+    for _ in range(3):
+        world.collect()
+        world.wait(DAY)
+    store = world.store()
+    stones = Tombstones(store.backend, store.keys, store.vault_id)
+    listed = stones.listed()
+    assert listed.open
+    for name in world.names("tombstones/"):
+        world.backend.delete(name)
+    for read in (stones.announced, stones.trashed, stones.decided):
+        with pytest.raises(CollectionRefused, match="another run has ended"):
+            read(listed.open[0])
+    assert list(stones.open_ones(listed)) == []
