@@ -172,9 +172,8 @@ class _Memory:
     def make(self, path: bytes, item: Item) -> None:
         del path, item
 
-    def write_whole(self, path: bytes, item: Item, data: bytes | memoryview) -> None:
-        del item
-        self.files[path] = len(data)
+    def write_whole(self, batch: Sequence[tuple[bytes, Item, bytes]]) -> None:
+        self.files.update((path, len(data)) for path, _, data in batch)
 
     def open(self, path: bytes, item: Item) -> Any:
         raise AssertionError(f"{path!r} is small: {item}")
