@@ -1,0 +1,170 @@
+"""Every operation of the published models, through the stock client: what comes back is what they allow.
+
+Nothing here knows which operations are built: one that is not answers `NotImplementedException`, and is held
+to the list of those; one that is built is held to its model from its first day.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.model import OperationModel
+
+from safehold.api.call import ApiConfig
+from safehold.api.not_built import NOT_BUILT
+from safehold.api.wire.gateway import Gateway
+from safehold.core.clock import SystemClock
+from safehold.records.engine import Catalog
+from tests.api.conftest import KEYS, find_key
+from tests.api.contract.client import StockClient
+from tests.api.contract.inputs import Broken, broken, smallest, whole
+from tests.api.contract.judge import Answered, faults
+from tests.api.contract.seeds import known_after_seeding, known_to
+from tests.api.job_world import World
+
+SERVICES = ("backup", "backupsearch")
+KEY = "AKIAROOT"
+UNSERVED = {"UnknownOperationException", "InvalidSignatureException"}
+# What went well the last time somebody looked; more is welcome, less is a loss.
+WENT_WELL = frozenset(
+    {
+        "CreateBackupPlan",
+        "CreateBackupSelection",
+        "CreateBackupVault",
+        "DeleteBackupSelection",
+        "DeleteBackupVault",
+        "DeleteRecoveryPoint",
+        "DescribeBackupJob",
+        "DescribeBackupVault",
+        "DescribeProtectedResource",
+        "DescribeRecoveryPoint",
+        "DescribeRegionSettings",
+        "DescribeRestoreJob",
+        "ExportBackupPlanTemplate",
+        "GetBackupPlan",
+        "GetBackupPlanFromJSON",
+        "GetBackupPlanFromTemplate",
+        "GetBackupSelection",
+        "GetRecoveryPointRestoreMetadata",
+        "GetRestoreJobMetadata",
+        "GetSupportedResourceTypes",
+        "ListBackupJobs",
+        "ListBackupPlanTemplates",
+        "ListBackupPlanVersions",
+        "ListBackupPlans",
+        "ListBackupSelections",
+        "ListBackupVaults",
+        "ListProtectedResources",
+        "ListProtectedResourcesByBackupVault",
+        "ListRecoveryPointsByBackupVault",
+        "ListRecoveryPointsByResource",
+        "ListRestoreJobs",
+        "ListRestoreJobsByProtectedResource",
+        "ListTags",
+        "StartBackupJob",
+        "StartRestoreJob",
+        "StopBackupJob",
+        "TagResource",
+        "UntagResource",
+        "UpdateBackupPlan",
+        "UpdateRecoveryPointLifecycle",
+        "UpdateRegionSettings",
+    }
+)
+
+
+@dataclass
+class Bench:
+    """The stock clients, and a catalog with one of everything, of which each operation gets a copy."""
+
+    clients: dict[str, StockClient]
+    template: Path
+    folder: Path
+    known: dict[str, Any] = field(default_factory=dict)
+
+    def on_a_copy(self, name: str) -> Catalog:
+        path = shutil.copy(self.template, self.folder / f"{name}.db")
+        catalog = Catalog(f"sqlite:///{path}")
+        self.use(catalog)
+        return catalog
+
+    def use(self, catalog: Catalog) -> None:
+        config = ApiConfig(page_key=b"k" * 32)
+        for client in self.clients.values():
+            client.gateway = Gateway(catalog, config, find_key=find_key, clock=SystemClock())
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Bench]:
+    folder = tmp_path_factory.mktemp("contract")
+    template = Path(shutil.copy(sqlite_template, folder / "template.db"))
+    clients = {name: StockClient(name, KEY, KEYS[KEY].secret) for name in SERVICES}
+    made = Bench(clients, template, folder)
+    catalog = Catalog(f"sqlite:///{template}")
+    World(catalog)
+    made.use(catalog)
+    made.known = known_after_seeding(clients["backup"])
+    catalog.close()
+    yield made
+    for client in clients.values():
+        client.close()
+
+
+def judged(operation: OperationModel, params: dict[str, Any], answered: Answered) -> list[str]:
+    return [f"{operation.name}({params!r:.300}): {fault}" for fault in faults(operation, answered)]
+
+
+def test_what_is_asked_rightly_is_answered_as_the_model_says(bench: Bench) -> None:
+    found, not_built, went_well = [], set(), set()
+    for operation in bench.clients["backup"].operations():
+        catalog = bench.on_a_copy(operation.name)
+        known = known_to(operation.name, bench.known)
+        for params in (whole(operation, known), smallest(operation, known)):
+            answered = bench.clients["backup"].call(operation.name, params)
+            found += judged(operation, params, answered)
+            not_built |= {operation.name} if answered.is_not_built else set()
+            went_well |= {operation.name} if answered.code is None else set()
+        catalog.close()
+    assert found == []
+    assert not_built == set(NOT_BUILT)
+    assert went_well >= WENT_WELL, WENT_WELL - went_well
+
+
+def test_searches_are_answered_as_their_model_says(bench: Bench) -> None:
+    found = []
+    for operation in bench.clients["backupsearch"].operations():
+        catalog = bench.on_a_copy(f"search-{operation.name}")
+        for params in (whole(operation, bench.known), smallest(operation, bench.known)):
+            found += judged(operation, params, bench.clients["backupsearch"].call(operation.name, params))
+        catalog.close()
+    assert found == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_each_broken_rule_of_the_model_is_refused(bench: Bench, service: str) -> None:
+    client, found, count = bench.clients[service], [], 0
+    catalog = bench.on_a_copy(f"broken-{service}")
+    for operation in client.operations():
+        for case in broken(operation, known_to(operation.name, bench.known)):
+            answered = client.call(operation.name, case.params)
+            count += 1
+            found += [f"{case.rule}: {fault}" for fault in judged(operation, case.params, answered)]
+            found += _unrefused(operation.name, case, answered)
+    catalog.close()
+    assert found == []
+    assert count > (500 if service == "backup" else 20)
+
+
+def _unrefused(operation: str, case: Broken, answered: Answered) -> list[str]:
+    """The rule was broken and nothing happened, or it was refused by another name than this one.
+
+    What is not built or not served refuses whatever comes; searches have one name for every fault.
+    """
+    if answered.is_not_built or answered.code in {case.code, "ValidationException"} | UNSERVED:
+        return []
+    return [f"{operation}, {case.rule}: {answered.code} {answered.body[:200]!r}"]
