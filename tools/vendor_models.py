@@ -15,9 +15,40 @@ from typing import Any
 
 import botocore
 
-TAKEN: dict[str, tuple[str, tuple[str, ...] | None]] = {
+TAKEN: dict[str, tuple[str, str | None]] = {  # version, and names of operations; None: all
     "backup": ("2018-11-15", None),
-    "sts": ("2011-06-15", ("GetCallerIdentity",)),
+    "iam": (
+        "2010-05-08",
+        """
+        CreateUser GetUser ListUsers DeleteUser TagUser UntagUser ListUserTags CreateAccessKey
+        ListAccessKeys UpdateAccessKey DeleteAccessKey GetAccessKeyLastUsed CreateRole GetRole
+        ListRoles UpdateRole DeleteRole UpdateAssumeRolePolicy TagRole UntagRole ListRoleTags
+        ListInstanceProfilesForRole PutUserPolicy GetUserPolicy ListUserPolicies DeleteUserPolicy
+        PutRolePolicy GetRolePolicy ListRolePolicies DeleteRolePolicy CreatePolicy GetPolicy
+        ListPolicies DeletePolicy CreatePolicyVersion GetPolicyVersion ListPolicyVersions
+        DeletePolicyVersion SetDefaultPolicyVersion TagPolicy UntagPolicy ListPolicyTags
+        AttachUserPolicy DetachUserPolicy ListAttachedUserPolicies AttachRolePolicy DetachRolePolicy
+        ListAttachedRolePolicies
+        """,
+    ),
+    "kms": ("2014-11-01", "ListKeys ListAliases DescribeKey"),
+    "organizations": (
+        "2016-11-28",
+        """
+        CreateOrganization DescribeOrganization DeleteOrganization CreateAccount
+        DescribeCreateAccountStatus ListAccounts ListAccountsForParent DescribeAccount MoveAccount
+        ListRoots ListParents ListChildren CreateOrganizationalUnit DescribeOrganizationalUnit
+        UpdateOrganizationalUnit DeleteOrganizationalUnit ListOrganizationalUnitsForParent
+        EnablePolicyType DisablePolicyType CreatePolicy DescribePolicy UpdatePolicy DeletePolicy
+        ListPolicies AttachPolicy DetachPolicy ListPoliciesForTarget ListTargetsForPolicy
+        DescribeEffectivePolicy
+        """,
+    ),
+    "resourcegroupstaggingapi": (
+        "2017-01-26",
+        "GetResources TagResources UntagResources GetTagKeys GetTagValues",
+    ),
+    "sts": ("2011-06-15", "GetCallerIdentity AssumeRole GetSessionToken"),
 }
 TARGET = Path(__file__).resolve().parents[1] / "src/safehold/api/model/data"
 DROPPED = {"documentation", "examples"}
@@ -53,7 +84,7 @@ def referenced(node: Any) -> set[str]:
     return own.union(*(referenced(value) for value in node.values()))
 
 
-def only(model: dict[str, Any], operations: tuple[str, ...]) -> dict[str, Any]:
+def only(model: dict[str, Any], operations: list[str]) -> dict[str, Any]:
     """`model` with these operations and the shapes they need."""
     kept = {name: model["operations"][name] for name in operations}
     wanted, waiting = set(), referenced(list(kept.values()))
@@ -70,7 +101,7 @@ def main() -> None:
         raw = original(service, version)
         model = without_prose(json.loads(raw))
         if operations is not None:
-            model = only(model, operations)
+            model = only(model, operations.split())
         model["provenance"] = {
             "from": f"botocore {botocore.__version__}, data/{service}/{version}/service-2.json",
             "license": "Apache-2.0",

@@ -15,12 +15,19 @@ from urllib.parse import parse_qsl
 
 from safehold.api.model.shapes import Kind, Location, Member, Operation, Service, Shape
 
-FILES = {"backup": "backup-2018-11-15.json", "sts": "sts-2011-06-15.json"}
+FILES = {
+    "backup": "backup-2018-11-15.json",
+    "iam": "iam-2010-05-08.json",
+    "kms": "kms-2014-11-01.json",
+    "organizations": "organizations-2016-11-28.json",
+    "resourcegroupstaggingapi": "resourcegroupstaggingapi-2017-01-26.json",
+    "sts": "sts-2011-06-15.json",
+}
 
 
 @cache
 def service(name: str) -> Service:
-    """The model of `backup` or `sts`. Raises KeyError for a service that is not served."""
+    """The model of one of the services in `FILES`. Raises KeyError for one that is not served."""
     raw = json.loads(files(__package__).joinpath("data", FILES[name]).read_bytes())
     metadata = raw["metadata"]
     shapes = _Shapes(raw["shapes"])
@@ -28,6 +35,8 @@ def service(name: str) -> Service:
         name=name,
         version=metadata["apiVersion"],
         protocol=metadata["protocol"],
+        signing_name=metadata.get("signingName", metadata["endpointPrefix"]),
+        target_prefix=metadata.get("targetPrefix"),
         namespace=metadata.get("xmlNamespace"),
         operations={key: _operation(name, op, shapes) for key, op in raw["operations"].items()},
     )
@@ -71,8 +80,7 @@ class _Shapes:
             required=tuple(raw.get("required", ())),
             item=self.find(raw.get("member") or raw.get("value")),
             key=self.find(raw.get("key")),
-            # `\d` is 0 to 9; a dot is any character, so that a text may have lines
-            pattern=re.compile(raw["pattern"], re.ASCII | re.DOTALL) if "pattern" in raw else None,
+            pattern=_pattern(raw.get("pattern")),
             enum=frozenset(raw.get("enum", ())),
             minimum=raw.get("min"),
             maximum=raw.get("max"),
@@ -91,3 +99,13 @@ class _Shapes:
                     is_idempotency_token=member.get("idempotencyToken", False),
                 ),
             )
+
+
+def _pattern(text: str | None) -> re.Pattern[str] | None:
+    r"""As AWS means it: `\d` is 0 to 9; a dot is any character, so that a text may have lines.
+
+    Patterns by Unicode category (`\p{L}`, of tags) have no counterpart here; the rules of tags check those.
+    """
+    if text is None or r"\p{" in text:
+        return None
+    return re.compile(text, re.ASCII | re.DOTALL)

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+_WRITES = frozenset({"GetSessionToken"})  # operations that are named as if they only looked
+
 
 class Kind(StrEnum):
     STRUCTURE = "structure"
@@ -86,15 +88,22 @@ class Operation:
     @property
     def is_read(self) -> bool:
         """Does it only look? GET says so, and the two lists that are POST."""
-        return self.method == "GET" or self.name.startswith(("List", "Describe", "Get"))
+        is_named_so = self.name.startswith(("List", "Describe", "Get"))
+        return self.method == "GET" or (is_named_so and self.name not in _WRITES)
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A published model: which operations there are, how they are spelled on the wire."""
+    """A published model: which operations there are, how they are spelled on the wire.
+
+    signing_name   the service in the scope of its requests' signatures
+    target_prefix  what JSON requests name before the operation; None for the other protocols
+    """
 
     name: str
     version: str
     protocol: str
+    signing_name: str
+    target_prefix: str | None
     namespace: str | None
     operations: Mapping[str, Operation]

@@ -13,11 +13,12 @@ from functools import cache
 from typing import TypeAlias
 
 from safehold.api import native
-from safehold.api.call import Answer, ApiConfig
+from safehold.api.call import Answer, ApiConfig, Request
 from safehold.api.local import Caller, invoke, invoke_endpoint
+from safehold.api.model.load import service
 from safehold.api.model.shapes import Operation
 from safehold.api.native import Endpoint, NativeRequest
-from safehold.api.wire import query
+from safehold.api.wire import query, rpc
 from safehold.api.wire.authenticate import FindKey, authenticate
 from safehold.api.wire.http import HttpAnswer, HttpRequest
 from safehold.api.wire.parse import json_object, parse, text
@@ -95,14 +96,12 @@ class Gateway:
 
     def _operation(self, target: ToOperation, request: HttpRequest, request_id: str) -> HttpAnswer:
         operation = target.operation
-        is_query = operation.service == "sts"
-        caller = self._caller(request, operation.service, request_id)
-        given = query.parse(operation, request) if is_query else parse(operation, target.labels, request)
-        write = query.answer if is_query else answer
+        caller = self._caller(request, service(operation.service).signing_name, request_id)
+        given = _given(target, request)
         answered: list[HttpAnswer] = []
 
         def check(result: Answer) -> None:
-            answered.append(write(operation, result, request_id))
+            answered.append(_answered(operation, result, request, request_id))
 
         invoke(self._catalog, self._config, operation, request=given, caller=caller, check=check)
         return answered[0]
@@ -138,6 +137,8 @@ def route(request: HttpRequest) -> Route:
         if found is None:
             raise unknown()
         return ToEndpoint(found.target, found.labels)
+    if rpc.is_json(request) or rpc.is_cbor(request):
+        return ToOperation(rpc.find_operation(request), {})
     if query.is_query(request):
         return ToOperation(query.find_operation(request), {})
     match: Match[Operation] = find_operation(request)
@@ -146,8 +147,11 @@ def route(request: HttpRequest) -> Route:
 
 def refusal(request: HttpRequest, error: RequestError, request_id: str) -> HttpAnswer:
     """The error, in the form that the request's protocol has for it."""
-    write = query.error_answer if query.is_query(request) else error_answer
-    return write(error, request_id)
+    if rpc.is_json(request) or rpc.is_cbor(request):
+        return rpc.error_answer(error, request, request_id)
+    if query.is_query(request):
+        return query.error_answer(error, request, request_id)
+    return error_answer(error, request_id)
 
 
 def as_request_error(error: Exception, request_id: str) -> RequestError:
@@ -161,6 +165,24 @@ def as_request_error(error: Exception, request_id: str) -> RequestError:
         return WireError(code, f"{error}. {error.hint}".rstrip(". ") + ".", http_status=500)
     log.error("request %s failed", request_id, exc_info=error)
     return WireError("InternalFailure", "The request failed; the server's log says why.", http_status=500)
+
+
+def _given(target: ToOperation, request: HttpRequest) -> Request:
+    match service(target.operation.service).protocol:
+        case "query":
+            return query.parse(target.operation, request)
+        case "rest-json":
+            return parse(target.operation, target.labels, request)
+    return rpc.parse(target.operation, request)
+
+
+def _answered(operation: Operation, result: Answer, request: HttpRequest, request_id: str) -> HttpAnswer:
+    match service(operation.service).protocol:
+        case "query":
+            return query.answer(operation, result, request_id)
+        case "rest-json":
+            return answer(operation, result, request_id)
+    return rpc.answer(operation, result, request, request_id)
 
 
 @cache

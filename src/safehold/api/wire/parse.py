@@ -92,7 +92,7 @@ def _member(member: Member, raw: Any) -> Any:
 def _value(shape: Shape, raw: Any, where: str) -> Any:
     match shape.kind, raw:
         case Kind.STRUCTURE, dict():
-            return _structure(shape, raw, where)
+            return structure(shape, raw, where)
         case Kind.MAP, dict():
             assert shape.item is not None
             item = shape.item
@@ -111,10 +111,11 @@ def _value(shape: Shape, raw: Any, where: str) -> Any:
     raise _wrong(where, f"a {shape.kind}")
 
 
-def _structure(shape: Shape, raw: dict[str, Any], where: str) -> dict[str, Any]:
+def structure(shape: Shape, raw: dict[str, Any], where: str) -> dict[str, Any]:
+    """The members that a structure has in `raw`. Raises WireError, InvalidParameterValue."""
     found = ((member, raw.get(member.wire_name)) for member in shape.members.values())
     return {
-        member.name: _value(member.shape, value, f"{where}.{member.name}")
+        member.name: _value(member.shape, value, f"{where}.{member.name}" if where else member.name)
         for member, value in found
         if value is not None
     }

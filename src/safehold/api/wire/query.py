@@ -1,4 +1,4 @@
-"""The older AWS query protocol, which `sts` speaks: a form in, XML out.
+"""The older AWS query protocol, which `sts` and `iam` speak: a form in, XML out.
 
 Source: Smithy, "AWS query protocol".
 """
@@ -13,31 +13,28 @@ from xml.sax.saxutils import escape
 
 from safehold.api.model.load import service
 from safehold.api.model.shapes import Kind, Operation, Shape
+from safehold.api.wire.codes import code_of
 from safehold.api.wire.http import HttpAnswer, HttpRequest
 from safehold.api.wire.parse import from_text
 from safehold.core.errors import RequestError, WireError
 
 XML = "text/xml"
-# The same refusals have other names here.
-_CODES: Mapping[str, str] = {
-    "UnrecognizedClientException": "InvalidClientTokenId",
-    "InvalidSignatureException": "SignatureDoesNotMatch",
-    "IncompleteSignatureException": "IncompleteSignature",
-    "MissingAuthenticationTokenException": "MissingAuthenticationToken",
-    "ExpiredTokenException": "ExpiredToken",
-    "SerializationException": "MalformedInput",
-}
+_SERVICES: Mapping[str, str] = {
+    "2010-05-08": "iam",
+    "2011-06-15": "sts",
+}  # by the `Version` they are asked in
 
 
 def is_query(request: HttpRequest) -> bool:
     """Is it for a service of this protocol? Those live at `/`."""
-    return request.raw_path in ("", "/")
+    return request.raw_path in ("", "/") and "x-amz-target" not in request.headers
 
 
 def find_operation(request: HttpRequest) -> Operation:
     """The operation that `Action` names. Raises WireError."""
-    name = _form(request).get("Action", "")
-    operation = service("sts").operations.get(name)
+    form = _form(request)
+    name = form.get("Action", "")
+    operation = service(_SERVICES.get(form.get("Version", ""), "sts")).operations.get(name)
     if operation is None:
         raise WireError("InvalidAction", f"Could not find operation {name[:64]!r}")
     return operation
@@ -59,14 +56,22 @@ def answer(operation: Operation, result: Mapping[str, Any] | None, request_id: s
     return _answer(200, text, request_id)
 
 
-def error_answer(error: RequestError, request_id: str) -> HttpAnswer:
-    code = _CODES.get(error.wire_code, error.wire_code)
+def error_answer(error: RequestError, request: HttpRequest, request_id: str) -> HttpAnswer:
+    name = _service_of(request)
+    code = code_of(error, name)
     fault = "Sender" if error.http_status < 500 else "Receiver"
     text = (
-        f'<ErrorResponse xmlns="{service("sts").namespace}"><Error><Type>{fault}</Type>'
+        f'<ErrorResponse xmlns="{service(name).namespace}"><Error><Type>{fault}</Type>'
         f"<Code>{escape(code)}</Code><Message>{escape(str(error))}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
     )
     return _answer(error.http_status, text, request_id)
+
+
+def _service_of(request: HttpRequest) -> str:
+    try:
+        return _SERVICES.get(_form(request).get("Version", ""), "sts")
+    except WireError:
+        return "sts"
 
 
 def _answer(status: int, text: str, request_id: str) -> HttpAnswer:
@@ -116,4 +121,6 @@ def _xml(shape: Shape, value: Any) -> str:
             return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         case Kind.BOOLEAN:
             return "true" if value else "false"
+        case Kind.MAP:
+            raise ValueError(f"{shape.name}: maps have no place in an answer here")
     return escape(str(value))
