@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from safehold.domain.arns import default_key_arn
+from safehold.domain.quotas import Quotas
 
 if TYPE_CHECKING:
     from safehold.records.tx import Tx
@@ -32,12 +33,14 @@ class ApiConfig:
     """What the API is told when it starts.
 
     aws_limits  "strict" refuses what AWS's own cloud refuses; "extended" allows more
+    quotas      how many of each thing there may be
     page_key    signs page tokens; at least 16 random bytes, the same in every process of an installation
     """
 
     page_key: bytes = field(repr=False)
     partition: str = "aws"
     aws_limits: str = "extended"
+    quotas: Quotas = field(default_factory=Quotas)
 
     def default_key_arn(self, site: str, account_id: str) -> str:
         """The ARN that stands for a site's own key, where AWS has the alias `aws/backup`; always the same."""

@@ -40,13 +40,6 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
         """StartCopyJob DescribeCopyJob ListCopyJobs""",
     ),
     (
-        "restore testing comes in a later release",
-        """PutRestoreValidationResult CreateRestoreTestingPlan GetRestoreTestingPlan UpdateRestoreTestingPlan
-        DeleteRestoreTestingPlan ListRestoreTestingPlans CreateRestoreTestingSelection
-        GetRestoreTestingSelection UpdateRestoreTestingSelection DeleteRestoreTestingSelection
-        ListRestoreTestingSelections GetRestoreTestingInferredMetadata""",
-    ),
-    (
         "job summaries come with reports",
         """ListBackupJobSummaries ListCopyJobSummaries ListRestoreJobSummaries ListScanJobSummaries""",
     ),

@@ -26,6 +26,8 @@ class RestoreJobRequest:
                                lone surrogates, as Python's file system names do; empty: everything
     recovery_point_created_at  `moment` of it, so that it sorts as text
     copy_source_tags           put the source's tags on what is made
+    restore_testing_plan_arn   the plan whose test this restore is; listings find it by this name
+    validation_window_hours    of a test: how long what it made is kept for somebody to look at it
     """
 
     metadata: dict[str, str]
@@ -33,6 +35,8 @@ class RestoreJobRequest:
     recovery_point_id: str
     recovery_point_created_at: str
     copy_source_tags: bool = False
+    restore_testing_plan_arn: str | None = None
+    validation_window_hours: int = 0
 
     def paths(self) -> list[bytes]:
         """The items as a recovery point's tree spells them."""

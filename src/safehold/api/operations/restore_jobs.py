@@ -9,6 +9,7 @@ from typing import Any
 
 from safehold.api.call import Call, operation
 from safehold.api.job_lists import page_of_jobs, percent
+from safehold.api.operations.restore_validation import test_members
 from safehold.api.request_ids import idempotency_key
 from safehold.core.errors import (
     InvalidParameterValue,
@@ -195,6 +196,7 @@ def _shown(job: Job) -> dict[str, Any]:
         "CreatedResourceArn": (job.result or {}).get("created_resource_arn"),
         "IsParent": False,
         "ParentJobId": job.parent_job_id,
+        **test_members(job, request),
     }
     return {name: value for name, value in members.items() if value is not None}
 

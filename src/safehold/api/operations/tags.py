@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from safehold.api import existing
 from safehold.api.call import Call, operation
 from safehold.api.operations.plans import plan_turn
+from safehold.api.operations.restore_testing_plans import turn as testing_turn
 from safehold.api.pages import Position, page
 from safehold.core.errors import AccessDenied, InvalidParameterValue, ResourceNotFound
 from safehold.domain import arns
 from safehold.domain import tags as tag_rules
 from safehold.domain.recovery_points import RecoveryPoint
-from safehold.records import amendments, plans, recovery_points, tags, vaults
+from safehold.records import amendments, plans, recovery_points, restore_testing, tags, vaults
 from safehold.records.amendments import AmendmentKind
 from safehold.records.dialect import take_turns
 
 # Kinds of AWS Backup's own that can have tags and that nobody can have made here yet.
-_NOT_HERE = frozenset(
-    {"framework", "report-plan", "restore-testing-plan", "legal-hold", "tiering-configuration"}
-)
+_NOT_HERE = frozenset({"framework", "report-plan", "legal-hold", "tiering-configuration"})
 
 
 @operation("ListTags")
@@ -85,7 +84,23 @@ def _find_tagged(call: Call, arn: str, *, to_change: bool = False) -> RecoveryPo
     if is_own and kind == "backup-plan":
         _check_plan(call, name, to_change=to_change)
         return None
+    if is_own and kind in _OWN_KINDS:
+        _OWN_KINDS[kind](call, arn, to_change)
+        return None
     return _find_point(call, arn, own_kind=kind if is_own else None, to_change=to_change)
+
+
+def _check_testing_plan(call: Call, arn: str, to_change: bool) -> None:
+    plan = restore_testing.find_plan_by_arn(call.tx, arn)
+    if plan is not None and to_change:
+        take_turns(call.tx, testing_turn(call, plan.name))
+        plan = restore_testing.find_plan_by_arn(call.tx, arn)
+    if plan is None:
+        raise ResourceNotFound(f"Cannot find {arn}", context=arn)
+
+
+# Raises ResourceNotFound unless that thing is there; it stays until the request is done if it is changed.
+_OWN_KINDS: Mapping[str, Callable[[Call, str, bool], None]] = {"restore-testing-plan": _check_testing_plan}
 
 
 def _check_vault(call: Call, arn: str, *, to_change: bool) -> None:
