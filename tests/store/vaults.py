@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from safehold.core.secrets import RootKey
-from safehold.domain.items import Facts, Item, ItemKind, Listing, PreviousTree, join
+from safehold.domain.items import Facts, Item, ItemKind, Listing, PreviousTree, Unchanged, join
 from safehold.store.backends.contract import Backend, ObjectInfo
 from safehold.store.backends.memory import MemoryBackend
 from safehold.store.chunking import InMemory
@@ -70,7 +70,10 @@ class TreeSource:
         *,
         vanished: Sequence[bytes] = (),
         block_bytes: int = 1 << 20,
+        tells_unchanged: bool = True,
     ) -> None:
+        """tells_unchanged: a directory of which nothing has changed is told as one"""
+        self._tells_unchanged = tells_unchanged
         self._tree = tree
         self._previous = previous
         self._files: dict[bytes, bytes] = {}
@@ -80,10 +83,10 @@ class TreeSource:
     def root(self) -> Item:
         return Item(b"", ItemKind.DIRECTORY, 0, {"m": 0o755})
 
-    def listings(self) -> Iterator[Listing]:
-        yield from self._listings(b"", self._tree)
+    def listings(self) -> Iterator[Listing | Unchanged]:
+        yield from self._listings(b"", self._tree, self._previous.root())
 
-    def _listings(self, path: bytes, tree: Tree) -> Iterator[Listing]:
+    def _listings(self, path: bytes, tree: Tree, directory: Item | None) -> Iterator[Listing | Unchanged]:
         before = self._previous.listing(path)
         items = []
         for name in sorted(tree):
@@ -91,11 +94,21 @@ class TreeSource:
             old = before.get(name)
             is_same = old is not None and (old.kind, old.facts) == (item.kind, item.facts)
             items.append(old if old is not None and is_same else item)
-        yield Listing(path, items)
+        yield self._unchanged(path, items, directory) or Listing(path, items)
         for name in sorted(tree):
             entry = tree[name]
             if isinstance(entry, Mapping):
-                yield from self._listings(join(path, name), entry)
+                yield from self._listings(join(path, name), entry, before.get(name))
+
+    def _unchanged(self, path: bytes, items: list[Item], directory: Item | None) -> Unchanged | None:
+        before = list(self._previous.listing(path).values())
+        is_same = len(before) == len(items) and all(a is b for a, b in zip(before, items, strict=True))
+        encoded = self._previous.encoded(path, directory) if directory and directory.content else None
+        if directory is None or encoded is None or not (is_same and self._tells_unchanged):
+            return None
+        folders = [item for item in items if item.kind == ItemKind.DIRECTORY]
+        sizes = [item.size_bytes for item in items if item.kind == ItemKind.FILE]
+        return Unchanged(path, directory, folders, len(items), len(sizes), sum(sizes))
 
     def _item(self, path: bytes, name: bytes, entry: bytes | Other | Tree) -> Item:
         if isinstance(entry, bytes):
@@ -230,10 +243,13 @@ def back_up(
     vanished: Sequence[bytes] = (),
     block_bytes: int = 1 << 20,
     lock: PointLock | None = None,
+    tells_unchanged: bool = True,
 ) -> PointRecord:
     before = store.previous_tree(store.point(previous)) if previous else PreviousTree()
     with store.session(parents=[previous] if previous else [], lock=lock) as session:
-        source = TreeSource(tree, before, vanished=vanished, block_bytes=block_bytes)
+        source = TreeSource(
+            tree, before, vanished=vanished, block_bytes=block_bytes, tells_unchanged=tells_unchanged
+        )
         root = store.take_in(session, source, before, advance=lambda items, size: None)
         return session.finish(new_record(point_id, root, session.stats, previous_point_id=previous))
 

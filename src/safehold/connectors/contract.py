@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
-from safehold.domain.items import Item, Listing, PreviousTree
+from safehold.domain.items import Item, Listing, PreviousTree, Unchanged
 
 Taken: TypeAlias = tuple[bytes | memoryview, Item]  # an item's bytes, and the item as it was when read
 Skip = Callable[[bytes, str], None]  # (path, what happened): one item could not be taken or put back whole
@@ -70,11 +70,12 @@ class Capture(Protocol):
     def root(self) -> Item:
         """The root's own item: a directory (or, for one-item resources, a directory without facts)."""
 
-    def listings(self) -> Iterator[Listing]:
+    def listings(self) -> Iterator[Listing | Unchanged]:
         """Every directory once: depth first, in name order (see domain.items.walk_order).
 
-        An item that is known to be unchanged is the very object that the previous tree gave. Everything
-        else has `content` None and is read through `read_whole` or `open`.
+        A directory of which nothing changed may come as `Unchanged` where the previous tree gives its items
+        `encoded`. An item that is known to be unchanged is the very object that the previous tree gave.
+        Everything else has `content` None and is read through `read_whole` or `open`.
         """
 
     def read_whole(self, batch: Sequence[tuple[bytes, Item]]) -> Sequence[Taken | None]:

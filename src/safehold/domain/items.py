@@ -61,6 +61,22 @@ class Listing(msgspec.Struct, gc=False):
     items: list[Item]
 
 
+class Unchanged(msgspec.Struct, gc=False):
+    """One directory of a capture of which nothing has changed, told without its items.
+
+    before      its own item in the previous recovery point
+    folders     the sub-directories' items there, in the order of their names; their listings follow
+    items       how many it holds in all; files: with bytes of their own, size_bytes: of these
+    """
+
+    path: bytes
+    before: Item
+    folders: list[Item]
+    items: int
+    files: int
+    size_bytes: int
+
+
 class PreviousTree:
     """What the previous recovery point held; the empty one, for a first backup. Base of the store's own."""
 
@@ -69,9 +85,24 @@ class PreviousTree:
         del path
         return {}
 
+    def encoded(self, path: bytes, directory: Item) -> bytes | None:
+        """The items of that directory of the tree, in order, as `decode_item` reads each: MessagePack arrays
+        of them, one after another. None where they are not at hand in that form.
+        """
+        del path, directory
+        return None
+
     def root(self) -> Item | None:
         """The root directory's own item, or None for a first backup."""
         return None
+
+
+_decoder = msgspec.msgpack.Decoder(Item)
+
+
+def decode_item(encoded: bytes) -> Item:
+    """An item out of what `PreviousTree.encoded` gave."""
+    return _decoder.decode(encoded)
 
 
 def join(directory: bytes, name: bytes) -> bytes:
@@ -79,7 +110,7 @@ def join(directory: bytes, name: bytes) -> bytes:
     return directory + b"/" + name if directory else name
 
 
-def walk_order(listings: Iterator[Listing]) -> Iterator[Listing]:
+def walk_order(listings: Iterator[Listing | Unchanged]) -> Iterator[Listing | Unchanged]:
     """Pass listings through, refusing any that are not depth first in name order.
 
     The order is: a directory's listing, then those of its sub-directories in name order, each with all

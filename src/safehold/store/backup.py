@@ -7,24 +7,22 @@ content makes the same frames and a restore reads them in sequence.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from operator import is_
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from safehold.domain.items import CONTENT_KINDS, Item, ItemKind, Listing, PreviousTree, walk_order
+from safehold.domain.items import CONTENT_KINDS, Item, Listing, PreviousTree, Unchanged, walk_order
 from safehold.store.chunking import SMALL_BYTES, InMemory, Readable
 from safehold.store.contents import GetPage, encode_content
 from safehold.store.reading import Batch, ItemReader, ReadItem, Take
 from safehold.store.session import Session
-from safehold.store.trees import PageCutter, write_directory
+from safehold.store.tree_writer import Known, TreeWriter
+from safehold.store.trees import PageCutter
 
 AHEAD_BYTES = 16 << 20
 AHEAD_LOADS = 32
 LOAD_ITEMS = 256
 LOAD_BYTES = 1 << 20
 
-Known = Mapping[bytes, Item]  # what the previous point held in a directory, by name
 Advance = Callable[[int, int], None]  # (items, bytes) further; may raise to stop the job
 
 
@@ -37,32 +35,26 @@ class Source(Protocol):
 
     def root(self) -> Item: ...
 
-    def listings(self) -> Iterator[Listing]: ...
+    def listings(self) -> Iterator[Listing | Unchanged]: ...
 
     def read_whole(self, batch: Batch) -> Sequence[tuple[bytes | memoryview, Item] | None]: ...
 
     def open(self, directory: bytes, item: Item) -> tuple[Bytes, Item] | None: ...
 
 
-@dataclass(slots=True)
-class _Open:
-    """A directory whose tree is not finished: `items` are settled one by one; None is one that vanished."""
-
-    path: bytes
-    items: list[Item | None]
-    known: Known
-    roots: dict[bytes, bytes] = field(default_factory=dict)  # finished sub-directories: name -> root page
-
-
 class _Segment(NamedTuple):
     """A run of a listing's items; huge directories come in several. `wanted`: those that are read ahead."""
 
-    listing: Listing
+    listing: Listing | Unchanged
     known: Known
     start: int
     end: int
     wanted: list[int]  # their positions in the listing
     size: int  # their bytes
+
+    def batch(self) -> Batch:
+        listing = self.listing
+        return [(listing.path, listing.items[p]) for p in self.wanted] if isinstance(listing, Listing) else []
 
 
 class _Load(NamedTuple):
@@ -86,73 +78,6 @@ class _Watched:
         return got
 
 
-class TreeWriter:
-    """Builds the directories' trees as the listings pass by in depth-first order."""
-
-    def __init__(self, session: Session, previous: PreviousTree, cutter: PageCutter) -> None:
-        self._session = session
-        self._previous = previous
-        self._cutter = cutter
-        self._stack: list[_Open] = []
-        self._root_page = b""
-
-    def enter(self, listing: Listing, known: Known) -> _Open:
-        while self._stack and not _is_below(listing.path, self._stack[-1].path):
-            self._close()
-        opened = _Open(listing.path, list(listing.items), known)
-        self._stack.append(opened)
-        return opened
-
-    @property
-    def current(self) -> _Open:
-        return self._stack[-1]
-
-    def finish(self) -> bytes:
-        """Close what is open; returns the root directory's first page."""
-        while self._stack:
-            self._close()
-        return self._root_page
-
-    def _close(self) -> None:
-        done = self._stack.pop()
-        items = [
-            self._with_root(item, done.roots) if item.kind == ItemKind.DIRECTORY else item
-            for item in done.items
-            if item is not None
-        ]
-        root_page = self._unchanged_root(done, items)
-        if root_page is None:
-            root_page = write_directory(items, self._cutter, self._session.put_page)
-        self._session.stats.items += len(items)
-        if not done.path:
-            self._root_page = root_page
-            return
-        name = done.path.rpartition(b"/")[2]
-        self._stack[-1].roots[name] = root_page
-
-    def _with_root(self, item: Item, roots: dict[bytes, bytes]) -> Item:
-        root_page = roots.get(item.name, b"")  # one that could not be listed is kept, empty
-        if item.content == root_page:
-            return item
-        return Item(item.name, item.kind, item.size_bytes, item.facts, root_page)
-
-    def _unchanged_root(self, done: _Open, items: list[Item]) -> bytes | None:
-        """The previous tree's root page of this directory, when every item is the very one it held."""
-        if self._session.has_gaps:
-            return None  # its pages may be among what is gone or about to go
-        before = done.known.values()  # in the order of names, too
-        if len(before) != len(items) or not items or not all(map(is_, before, items)):
-            return None
-        directory = self._previous_directory(done.path)
-        return None if directory is None else directory.content
-
-    def _previous_directory(self, path: bytes) -> Item | None:
-        if not path:
-            return self._previous.root()
-        # Its parent is the directory that is open around it.
-        return self._stack[-1].known.get(path.rpartition(b"/")[2])
-
-
 class Backup:
     """One run over a capture."""
 
@@ -173,7 +98,7 @@ class Backup:
         self._key = chunk_id_key
         self._get_page = get_page
         self._advance = advance
-        self._trees = TreeWriter(session, previous, PageCutter(page_key))
+        self._trees = TreeWriter(session, previous, PageCutter(page_key), get_page)
 
     def run(self) -> Item:
         """Take everything in; returns the root item with its tree. Raises SourceError, StoreError."""
@@ -190,7 +115,7 @@ class Backup:
         ahead_bytes = 0
         for segments in _together(self._segments()):
             size = sum(segment.size for segment in segments)
-            wanted = [(s.listing.path, s.listing.items[p]) for s in segments for p in s.wanted]
+            wanted = [wanted for segment in segments for wanted in segment.batch()]
             ahead.append(_Load(segments, reader.start(wanted, size), size))
             ahead_bytes += size
             while ahead_bytes > AHEAD_BYTES or len(ahead) > AHEAD_LOADS:
@@ -201,6 +126,11 @@ class Backup:
 
     def _segments(self) -> Iterator[_Segment]:
         for listing in walk_order(self._source.listings()):
+            if isinstance(listing, Unchanged):
+                if not self._session.has_gaps:
+                    yield _Segment(listing, {}, 0, listing.items, [], 0)
+                    continue
+                listing = Listing(listing.path, list(self._previous.listing(listing.path).values()))
             # ORDER: asked for here, where the source has just asked, too: the items are the very same ones.
             known = self._previous.listing(listing.path)
             yield from _segments_of(self._without_lost(listing), known)
@@ -231,10 +161,15 @@ class Backup:
     def _take_segment(self, segment: _Segment, reads: Iterator[ReadItem]) -> None:
         listing = segment.listing
         known = segment.known
+        stats = self._session.stats
+        if isinstance(listing, Unchanged):
+            self._trees.pass_over(listing)
+            stats.files += listing.files
+            stats.total_bytes += listing.size_bytes
+            return
         opened = self._trees.enter(listing, known) if segment.start == 0 else self._trees.current
         for position in segment.wanted:
             opened.items[position] = self._take_small(known, next(reads))
-        stats = self._session.stats
         for position in range(segment.start, segment.end):
             item = listing.items[position]
             if item.kind in CONTENT_KINDS:
@@ -309,7 +244,3 @@ def _together(segments: Iterator[_Segment]) -> Iterator[list[_Segment]]:
             group, items, size = [], 0, 0
     if group:
         yield group
-
-
-def _is_below(path: bytes, directory: bytes) -> bool:
-    return not directory or path.startswith(directory + b"/")

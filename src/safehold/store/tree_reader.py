@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from safehold.core.errors import Damaged, ObjectMissing
 from safehold.domain.items import Item, ItemKind, Listing, PreviousTree, join
 from safehold.store.contents import GetPage
-from safehold.store.trees import find_item, read_directory
+from safehold.store.trees import encoded_directory, find_item, read_directory
 
 KEPT_LISTINGS = 256
 KEPT_ITEMS = 65_536  # in all of them together, but for one directory and those above it
@@ -24,6 +24,7 @@ class PointTree(PreviousTree):
         self._is_tolerant = is_tolerant
         self._kept: OrderedDict[bytes, Mapping[bytes, Item]] = OrderedDict()
         self.kept_items = 0
+        self._asked: tuple[bytes, Item] = (b"", root)  # whose items were asked for last
 
     def root(self) -> Item:
         return self._root
@@ -56,10 +57,22 @@ class PointTree(PreviousTree):
                 if len(self._kept) <= KEPT_LISTINGS and self.kept_items <= KEPT_ITEMS:
                     return
 
+    def encoded(self, path: bytes, directory: Item) -> bytes | None:
+        """See PreviousTree. Raises Damaged, ObjectMissing."""
+        self._asked = path, directory
+        try:
+            return encoded_directory(directory.content or b"", self._get_page)
+        except (Damaged, ObjectMissing):
+            if not self._is_tolerant:
+                raise
+            return None
+
     def directory(self, path: bytes) -> Item | None:
         """The directory's own item, or None."""
         if not path:
             return self._root
+        if path == self._asked[0]:
+            return self._asked[1]
         parent, _, name = path.rpartition(b"/")
         item = self.listing(parent).get(name)
         return item if item is not None and item.kind == ItemKind.DIRECTORY else None

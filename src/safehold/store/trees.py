@@ -23,6 +23,7 @@ PAGE_MIN_BYTES = 4 << 10
 PAGE_MAX_BYTES = 128 << 10
 BOUNDARY = 256  # one name in so many ends a page: pages of about 32 KiB
 MAX_LEVEL = 12
+LEAF_HEAD_BYTES = 2  # an array of two, and level 0: the array of items follows
 
 T = TypeVar("T")
 
@@ -108,6 +109,24 @@ def _read(page: bytes, highest: int, after: bytes, get_page: GetPage) -> Iterato
         children = children[max(0, bisect_right(children, after, key=lambda child: child.name) - 1) :]
     for child in children:
         yield from _read(get_page(child.page_id), decoded.level - 1, after, get_page)
+
+
+def encoded_directory(root_id: bytes, get_page: GetPage) -> bytes:
+    """A directory's items in name order, not decoded: MessagePack arrays of them, one after another.
+
+    Raises ObjectMissing, Damaged.
+    """
+    return b"".join(_encoded(get_page(root_id), MAX_LEVEL, get_page)) if root_id else b""
+
+
+def _encoded(page: bytes, highest: int, get_page: GetPage) -> Iterator[bytes]:
+    if _level(page) == 0:
+        yield page[LEAF_HEAD_BYTES:]
+        return
+    decoded = decode_page(page, highest)
+    assert isinstance(decoded, Inner)
+    for child in decoded.children:
+        yield from _encoded(get_page(child.page_id), decoded.level - 1, get_page)
 
 
 def decode_page(page: bytes, highest: int = MAX_LEVEL) -> Leaf | Inner:

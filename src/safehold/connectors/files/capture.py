@@ -22,7 +22,7 @@ from safehold.connectors.files.reading import FileContent, Reader
 from safehold.connectors.files.settings import FilesSettings
 from safehold.connectors.files.walk import Gaps, Walk
 from safehold.core.errors import SourceDenied, SourceMissing
-from safehold.domain.items import Item, ItemKind, Listing, PreviousTree
+from safehold.domain.items import Item, ItemKind, Listing, PreviousTree, Unchanged
 
 
 class FilesCapture:
@@ -84,11 +84,11 @@ class FilesCapture:
         root = Item(b"", ItemKind.DIRECTORY, 0, facts)
         return with_attributes(root, attributes_of(descriptor))
 
-    def listings(self) -> Iterator[Listing]:
+    def listings(self) -> Iterator[Listing | Unchanged]:
         """See Capture.listings. Raises SourceMissing when the folder went away meanwhile."""
         self._tell_if_moved()
         for listing in self._walk.listings():
-            if not listing.path and not listing.items:
+            if isinstance(listing, Listing) and not listing.path and not listing.items:
                 self._tell_if_emptied()
             yield listing
         # A tree that was unmounted or deleted under the walk looks empty from there on.

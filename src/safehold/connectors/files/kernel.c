@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 /* What kernel.py expects; to be counted up there and here with every change of what passes between the two. */
-const int safehold_interface = 1;
+const int safehold_interface = 2;
 
 static int64_t nanoseconds(struct timespec t) { return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec; }
 
@@ -99,6 +99,14 @@ static int read_names(int folder, struct listing *l) {
     }
 }
 
+static int read_sorted(int folder, struct listing *l) {
+    lseek(folder, 0, SEEK_SET);
+    int error = read_names(folder, l);
+    lseek(folder, 0, SEEK_SET); /* whoever reads this descriptor next begins at the beginning */
+    qsort_r(l->rows, l->count, sizeof *l->rows, by_name, l->names);
+    return error;
+}
+
 /*
  * The entries of an open folder, in the order of their names' bytes, each looked at without following it.
  * Returns 0, or the errno that ended the reading of names: what was found until then is given all the same.
@@ -106,21 +114,195 @@ static int read_names(int folder, struct listing *l) {
  */
 int safehold_list(int folder, struct seen **rows, char **names, int64_t *count, int64_t *names_bytes) {
     struct listing l = {0};
-    lseek(folder, 0, SEEK_SET);
-    int error = read_names(folder, &l);
-    lseek(folder, 0, SEEK_SET); /* whoever reads this descriptor next begins at the beginning */
-    qsort_r(l.rows, l.count, sizeof *l.rows, by_name, l.names);
+    int error = read_sorted(folder, &l);
     for (int64_t n = 0; n < l.count; n++) look(folder, l.names + l.rows[n].name_offset, &l.rows[n]);
     char *sorted = malloc(l.names_bytes + 1), *end = sorted;
     for (int64_t n = 0; sorted && n < l.count; n++) end = stpcpy(end, l.names + l.rows[n].name_offset) + 1;
     free(l.names);
-    *rows = l.rows, *names = sorted, *count = l.count, *names_bytes = l.names_bytes;
+    *rows = l.rows, *names = sorted, *count = sorted ? l.count : 0, *names_bytes = sorted ? l.names_bytes : 0;
     return sorted ? error : ENOMEM;
 }
 
 void safehold_free(void *rows, void *names) {
     free(rows);
     free(names);
+}
+
+/* ---- taking: a folder that is as it was -------------------------------------------------------------- */
+
+/* MessagePack as items are encoded in (domain/items.py). Source: github.com/msgpack/msgpack, spec.md */
+struct reader {
+    const unsigned char *start, *at, *end;
+};
+enum value_kind { BROKEN, NOTHING, NUMBER, BYTES, ARRAY, MAP };
+struct value {
+    enum value_kind kind;
+    int64_t number; /* the number itself, or how many bytes, elements or pairs follow */
+    const unsigned char *bytes;
+};
+
+static int64_t big_endian(struct reader *r, int width, int is_signed) {
+    uint64_t found = is_signed && r->at < r->end && *r->at & 0x80 ? ~(uint64_t)0 : 0;
+    if (r->end - r->at < width) {
+        r->at = r->end + 1; /* seen by whoever takes it */
+        return 0;
+    }
+    while (width--) found = found << 8 | *r->at++;
+    return (int64_t)found;
+}
+
+static struct value take(struct reader *r) {
+    struct value v = {BROKEN, 0, NULL};
+    if (r->at >= r->end) return v;
+    unsigned char c = *r->at++;
+    if (c < 0x80) v.kind = NUMBER, v.number = c;
+    else if (c >= 0xe0) v.kind = NUMBER, v.number = (signed char)c;
+    else if (c < 0x90) v.kind = MAP, v.number = c & 15;
+    else if (c < 0xa0) v.kind = ARRAY, v.number = c & 15;
+    else if (c < 0xc0) v.kind = BYTES, v.number = c & 31;
+    else if (c == 0xc0 || c == 0xc2 || c == 0xc3) v.kind = NOTHING; /* what is true or false is not looked at */
+    else if (c >= 0xc4 && c <= 0xc6) v.kind = BYTES, v.number = big_endian(r, 1 << (c - 0xc4), 0);
+    else if (c >= 0xcc && c <= 0xcf) v.kind = NUMBER, v.number = big_endian(r, 1 << (c - 0xcc), 0);
+    else if (c >= 0xd0 && c <= 0xd3) v.kind = NUMBER, v.number = big_endian(r, 1 << (c - 0xd0), 1);
+    else if (c >= 0xd9 && c <= 0xdb) v.kind = BYTES, v.number = big_endian(r, 1 << (c - 0xd9), 0);
+    else if (c == 0xdc || c == 0xdd) v.kind = ARRAY, v.number = big_endian(r, 2 << (c - 0xdc), 0);
+    else if (c == 0xde || c == 0xdf) v.kind = MAP, v.number = big_endian(r, 2 << (c - 0xde), 0);
+    if (v.kind == BYTES) {
+        v.bytes = r->at;
+        if (r->at > r->end || v.number > r->end - r->at) v.kind = BROKEN;
+        else r->at += v.number;
+    }
+    if (r->at > r->end) v.kind = BROKEN;
+    return v;
+}
+
+/* Pass over a value, with all that is in it. */
+static int pass(struct reader *r) {
+    for (int64_t left = 1; left > 0; left--) {
+        struct value v = take(r);
+        if (v.kind == BROKEN) return -1;
+        if (v.kind == ARRAY) left += v.number;
+        if (v.kind == MAP) left += 2 * v.number;
+    }
+    return 0;
+}
+
+/* What of an item is compared; see is_same in facts.py. */
+struct known {
+    struct value name, content;
+    int64_t kind, size, mtime_ns, ctime_ns, ino;
+    int has; /* bits: 1 c, 2 i, 4 t, 8 r */
+};
+enum { HAS_ALL = 7, HAS_RACY = 8 };
+
+static int take_fact(struct reader *r, struct known *k) {
+    struct value key = take(r);
+    if (key.kind != BYTES) return -1;
+    char fact = key.number == 1 ? (char)*key.bytes : 0;
+    int bit = fact == 'c' ? 1 : fact == 'i' ? 2 : fact == 't' ? 4 : fact == 'r' ? HAS_RACY : 0;
+    if (!bit || bit == HAS_RACY) {
+        k->has |= bit;
+        return pass(r);
+    }
+    struct value v = take(r);
+    if (v.kind != NUMBER) return -1;
+    *(fact == 'c' ? &k->ctime_ns : fact == 'i' ? &k->ino : &k->mtime_ns) = v.number;
+    k->has |= bit;
+    return 0;
+}
+
+static int take_item(struct reader *r, struct known *k) {
+    struct value fields = take(r);
+    if (fields.kind != ARRAY || fields.number != 5) return -1;
+    k->has = 0;
+    k->name = take(r);
+    struct value kind = take(r), size = take(r), facts = take(r);
+    if (k->name.kind != BYTES || kind.kind != NUMBER || size.kind != NUMBER || facts.kind != MAP) return -1;
+    k->kind = kind.number, k->size = size.number;
+    for (int64_t n = 0; n < facts.number; n++)
+        if (take_fact(r, k)) return -1;
+    k->content = take(r);
+    return k->content.kind == BYTES || k->content.kind == NOTHING ? 0 : -1;
+}
+
+/* Numbers of ItemKind in domain/items.py; a file's other names (4) are for Python to tell. */
+enum { ITEM_FILE = 1, ITEM_FOLDER = 2 };
+
+static int64_t kind_of(mode_t mode) {
+    switch (mode & S_IFMT) {
+    case S_IFREG: return ITEM_FILE;
+    case S_IFDIR: return ITEM_FOLDER;
+    case S_IFLNK: return 3;
+    case S_IFIFO: return 5;
+    case S_IFSOCK: return 6;
+    case S_IFCHR: return 7;
+    case S_IFBLK: return 8;
+    default: return 0;
+    }
+}
+
+/* As kernel.py reads it. folders: where in the encoded items each folder's is, (start, end) after (start, end). */
+struct same {
+    int64_t items, files, bytes, device, folders_count, folders_room, *folders;
+};
+
+static int note_folder(struct same *told, int64_t start, int64_t end) {
+    if (told->folders_count == told->folders_room) {
+        int64_t room = told->folders_room ? 2 * told->folders_room : 16;
+        int64_t *folders = realloc(told->folders, 2 * room * sizeof *folders);
+        if (!folders) return -1;
+        told->folders = folders, told->folders_room = room;
+    }
+    told->folders[2 * told->folders_count] = start, told->folders[2 * told->folders_count + 1] = end;
+    told->folders_count++;
+    return 0;
+}
+
+static int is_as_known(int folder, const char *name, const struct known *k, struct same *told) {
+    struct stat s;
+    size_t length = strlen(name);
+    if ((int64_t)length != k->name.number || memcmp(name, k->name.bytes, length)) return 0;
+    if (k->has != HAS_ALL || fstatat(folder, name, &s, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT)) return 0;
+    if (kind_of(s.st_mode) != k->kind || (int64_t)s.st_dev != told->device || (int64_t)s.st_ino != k->ino ||
+        nanoseconds(s.st_ctim) != k->ctime_ns || nanoseconds(s.st_mtim) != k->mtime_ns)
+        return 0;
+    if (k->kind != ITEM_FILE) return 1;
+    told->files++, told->bytes += s.st_size;
+    return s.st_nlink == 1 && s.st_size == k->size && k->content.kind == BYTES;
+}
+
+static int are_as_known(int folder, struct reader *r, const struct listing *l, struct same *told) {
+    while (r->at < r->end) {
+        struct value items = take(r);
+        if (items.kind != ARRAY || items.number > l->count - told->items) return 0;
+        for (int64_t n = 0; n < items.number; n++) {
+            struct known k;
+            int64_t start = r->at - r->start;
+            if (take_item(r, &k)) return 0;
+            if (!is_as_known(folder, l->names + l->rows[told->items].name_offset, &k, told)) return 0;
+            if (k.kind == ITEM_FOLDER && note_folder(told, start, r->at - r->start)) return 0;
+            told->items++;
+        }
+    }
+    return told->items == l->count;
+}
+
+/*
+ * Is an open folder as its encoded items say, one array of them after another? Returns 1 if all of them are
+ * there, nothing else is, and nothing about any of them has changed; 0 when that cannot be said for certain.
+ * What is in a folder of another device than itself, or has several names, is never said to be the same.
+ * told->folders is to be given to safehold_free.
+ */
+int safehold_same(int folder, const unsigned char *before, int64_t size, struct same *told) {
+    struct reader r = {before, before, before + size};
+    struct listing l = {0};
+    struct stat s;
+    memset(told, 0, sizeof *told);
+    int is_same = !fstat(folder, &s) && !read_sorted(folder, &l);
+    told->device = (int64_t)s.st_dev;
+    is_same = is_same && are_as_known(folder, &r, &l, told);
+    safehold_free(l.rows, l.names);
+    return is_same;
 }
 
 /* ---- taking: the bytes of small files --------------------------------------------------------------- */
@@ -158,10 +340,9 @@ static int read_all(int file, char *to, int64_t size) {
 /*
  * Read files whole into `bytes`, one after another, each as long as listed.
  * status[n]: 0 taken; 1 taken, but has extended attributes, which are still to be read; 2 anything else: its
- * place in `bytes` holds nothing of use. Returns how many are 0.
+ * place in `bytes` holds nothing of use.
  */
-int64_t safehold_read(const struct wanted *files, int64_t count, const char *names, char *bytes, char *status) {
-    int64_t taken = 0;
+void safehold_read(const struct wanted *files, int64_t count, const char *names, char *bytes, char *status) {
     for (int64_t n = 0; n < count; n++) {
         const struct wanted *w = &files[n];
         int file = open_quietly((int)w->folder, names + w->name_offset);
@@ -170,13 +351,11 @@ int64_t safehold_read(const struct wanted *files, int64_t count, const char *nam
             if (!read_all(file, bytes, w->size) && is_as_listed(file, w)) {
                 ssize_t attributes = flistxattr(file, NULL, 0);
                 status[n] = attributes > 0 || (attributes < 0 && errno != ENOTSUP) ? 1 : 0;
-                taken += !status[n];
             }
             close(file);
         }
         bytes += w->size;
     }
-    return taken;
 }
 
 /* ---- putting back: small files ---------------------------------------------------------------------- */

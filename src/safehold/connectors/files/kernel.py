@@ -9,19 +9,45 @@ from __future__ import annotations
 import ctypes
 import struct
 from collections.abc import Sequence
-from ctypes import POINTER, byref, c_char_p, c_int, c_int64, c_void_p
+from ctypes import POINTER, Structure, byref, c_char_p, c_int, c_int64, c_void_p
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from safehold.connectors.files.facts import Seen
 from safehold.domain.items import Item
 
 LIBRARY = Path(__file__).with_name("libkernel.so")
-INTERFACE = 1  # see kernel.c
+INTERFACE = 2  # see kernel.c
 
 _SEEN = struct.Struct("=8x12q")  # struct seen, without where its name is
 DONE = 0  # a status of `read` and `write`; anything else: to be done again, one call at a time
 PLAIN_FACTS = ("m", "u", "g", "t")  # in the order of struct new_file
+
+
+class Same(NamedTuple):
+    """What a folder holds that is as it was.
+
+    folders  the encoded items of those in it, as they were given
+    """
+
+    items: int
+    files: int
+    size_bytes: int
+    device: int
+    folders: list[bytes]
+
+
+class _Same(Structure):
+    _fields_ = (
+        ("items", c_int64),
+        ("files", c_int64),
+        ("bytes", c_int64),
+        ("device", c_int64),
+        ("folders_count", c_int64),
+        ("folders_room", c_int64),
+        ("folders", POINTER(c_int64)),
+    )
 
 
 class Kernel:
@@ -39,9 +65,11 @@ class Kernel:
         self._free = library.safehold_free
         self._free.argtypes = [c_void_p, c_void_p]
         self._free.restype = None
+        self._same = library.safehold_same
+        self._same.argtypes = [c_int, c_char_p, c_int64, POINTER(_Same)]
         self._read = library.safehold_read
         self._read.argtypes = [c_char_p, c_int64, c_char_p, c_void_p, c_void_p]
-        self._read.restype = c_int64
+        self._read.restype = None
         self._write = library.safehold_write
         self._write.argtypes = [c_char_p, c_int64, c_char_p, POINTER(c_char_p), c_void_p]
         self._write.restype = None
@@ -57,6 +85,20 @@ class Kernel:
             self._free(rows, names)
         split = joined.split(b"\0") if joined else []
         return error, split, list(map(Seen._make, _SEEN.iter_unpack(found)))
+
+    def same(self, folder: int, before: bytes) -> Same | None:
+        """What an open folder holds, if it is for certain as its encoded items (domain.items) say."""
+        told = _Same()
+        try:
+            if not self._same(folder, before, len(before), byref(told)):
+                return None
+            count = told.folders_count
+            ends = told.folders[: 2 * count] if count else []
+            folders = [before[ends[n] : ends[n + 1]] for n in range(0, 2 * count, 2)]
+            return Same(told.items, told.files, told.bytes, told.device, folders)
+        finally:
+            if told.folders:
+                self._free(told.folders, None)
 
     def read(self, files: Sequence[Item], folders: Sequence[int], buffer: bytearray) -> bytes:
         """Read listed files, each from its open folder, one after another into the buffer.

@@ -24,7 +24,7 @@ from safehold.connectors.files.kernel import Kernel
 from safehold.connectors.files.mounts import TrustedDevices
 from safehold.connectors.files.patterns import Patterns
 from safehold.connectors.files.trouble import why_not_taken
-from safehold.domain.items import Item, ItemKind, Listing, PreviousTree, join
+from safehold.domain.items import Item, ItemKind, Listing, PreviousTree, Unchanged, decode_item, join
 
 _DEVICES = (ItemKind.CHARACTER_DEVICE, ItemKind.BLOCK_DEVICE)
 _KIND_BITS = 0o170000  # what stat.S_IFMT keeps, without a call for each entry
@@ -49,6 +49,13 @@ class Gaps:
         if self._left >= 0:
             return False
         self._left = self._next_gap()
+        return True
+
+    def passes(self, count: int) -> bool:
+        """Is none of the next `count` due? Only then they are counted."""
+        if self._left < count:
+            return False
+        self._left -= count
         return True
 
     def _next_gap(self) -> float:
@@ -76,6 +83,7 @@ class Walk:
         kernel: Kernel | None,
     ) -> None:
         self._look_at = kernel.list if kernel is not None else look_at_plainly
+        self._same_as = kernel.same if kernel is not None and patterns.keep_all else None
         self.links: dict[tuple[int, int], bytes] = {}
         self._folders = folders
         self._previous = previous
@@ -88,14 +96,39 @@ class Walk:
         self._skip = skip
         self._mount_points: set[bytes] = set()
 
-    def listings(self) -> Iterator[Listing]:
-        waiting = [b""]
+    def listings(self) -> Iterator[Listing | Unchanged]:
+        waiting = [(b"", self._previous.root())]
         while waiting:
-            path = waiting.pop()
-            listing = self._listing(path)
+            path, before = waiting.pop()
+            listing = (self._unchanged(path, before) if before is not None else None) or self._listing(path)
             yield listing
-            below = [item.name for item in listing.items if item.kind == ItemKind.DIRECTORY]
-            waiting.extend(join(path, name) for name in reversed(below))
+            waiting.extend((join(path, name), before) for name, before in reversed(self._below(listing)))
+
+    def _below(self, listing: Listing | Unchanged) -> list[tuple[bytes, Item | None]]:
+        """The sub-directories' names, each with its item of the previous tree if it was there."""
+        if isinstance(listing, Unchanged):
+            return [(item.name, item) for item in listing.folders]
+        names = [item.name for item in listing.items if item.kind == ItemKind.DIRECTORY]
+        before = self._previous.listing(listing.path) if names else {}
+        known = [(name, before.get(name)) for name in names]
+        return [(name, item if item and item.kind == ItemKind.DIRECTORY else None) for name, item in known]
+
+    def _unchanged(self, path: bytes, before: Item) -> Unchanged | None:
+        """The whole directory at once, where nothing in it has changed."""
+        encoded = self._previous.encoded(path, before) if self._same_as and before.content else None
+        if self._same_as is None or encoded is None or path in self._mount_points:
+            return None
+        try:
+            folder = self._folders.descriptor(path)
+        except OSError:
+            return None  # told when it is listed item by item
+        same = self._same_as(folder, encoded)
+        if same is None or (self._one_file_system and same.device != self._device):
+            return None
+        if not self._trusted.trusts(same.device, folder, b".") or not self._reread.passes(same.files):
+            return None
+        folders = list(map(decode_item, same.folders))
+        return Unchanged(path, before, folders, same.items, same.files, same.size_bytes)
 
     def _listing(self, path: bytes) -> Listing:
         if path in self._mount_points:
