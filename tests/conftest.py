@@ -6,6 +6,7 @@ pytest_plugins = [
     "tests.fixtures.disk",
     "tests.fixtures.seaweed",
     "tests.fixtures.key_services",
+    "tests.fixtures.locks",
     "tests.fixtures.run",
     "tests.fixtures.budget",
 ]

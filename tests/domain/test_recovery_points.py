@@ -103,9 +103,9 @@ def test_points_that_stay(
     point: RecoveryPoint, vault: Vault, has_children: bool, error: type[RequestError]
 ) -> None:
     with pytest.raises(error):
-        check_deletable(point, vault, has_children=has_children)
+        check_deletable(point, vault, has_children=has_children, is_held=False)
 
 
 def test_a_point_that_nothing_holds_may_go() -> None:
-    check_deletable(POINT, VAULT, has_children=False)
-    check_deletable(replace(POINT, status=PointStatus.EXPIRED), VAULT, has_children=False)
+    check_deletable(POINT, VAULT, has_children=False, is_held=False)
+    check_deletable(replace(POINT, status=PointStatus.EXPIRED), VAULT, has_children=False, is_held=False)

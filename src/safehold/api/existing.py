@@ -26,6 +26,14 @@ def vault(call: Call, req: Mapping[str, object]) -> Vault:
     return found
 
 
+def vault_to_change(call: Call, req: Mapping[str, object]) -> Vault:
+    """The same, and nobody else changes it until this request is done: neither its lock nor its points."""
+    found = vaults.lock_by_arn(call.tx, vault(call, req).arn)
+    if found is None:  # RACE: deleted since we looked
+        raise AccessDenied
+    return found
+
+
 def point(call: Call, vault: Vault, req: Mapping[str, object]) -> RecoveryPoint:
     """The recovery point that `RecoveryPointArn` names in that vault. Raises ResourceNotFound."""
     arn = str(req["RecoveryPointArn"])

@@ -10,10 +10,6 @@ from collections.abc import Mapping
 
 _FAMILIES: tuple[tuple[str, str], ...] = (
     (
-        "vault lock comes with protection against early deletion",
-        """PutBackupVaultLockConfiguration DeleteBackupVaultLockConfiguration""",
-    ),
-    (
         "vault access policies come with the evaluation of permissions",
         """PutBackupVaultAccessPolicy GetBackupVaultAccessPolicy DeleteBackupVaultAccessPolicy""",
     ),

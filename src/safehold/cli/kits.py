@@ -25,10 +25,10 @@ from safehold.core.errors import (
 from safehold.domain.vaults import Vault
 from safehold.jobs.vaults import VaultAccess, place_of, store_id
 from safehold.records import settings, sites, vaults
-from safehold.store.backends.contract import Backend
+from safehold.store.backends.contract import Backend, locking
 from safehold.store.key_proof import prove_export
 from safehold.store.key_rotation import put_back
-from safehold.store.keys import VaultKeys, newest_keys
+from safehold.store.keys import OpenedKeys, VaultKeys, newest_keys
 from safehold.store.recovery_kit import make_kit, parse_kit
 
 PASSPHRASE_VARIABLE = "SAFEHOLD_KIT_PASSPHRASE"
@@ -97,11 +97,18 @@ def _keys_of_vaults(
         try:
             opened = newest_keys(access.place(vault), access.provider, store_id(vault))
         except (ObjectMissing, StoreUnavailable):
-            if vault.point_count or names:
+            if vault.point_count:
                 raise
-            continue  # it gets its keys with its first backup
+            if not names:
+                continue  # it gets its keys with its first backup
+            opened = _made_now(access, vault)  # asked for by name, as before an empty vault is locked
         found.append((vault, opened.keys))
     return found
+
+
+def _made_now(access: VaultAccess, vault: Vault) -> OpenedKeys:
+    store = access.for_writing(vault)
+    return newest_keys(store.backend, access.provider, store_id(vault))
 
 
 def write_kit(path: Path, page: str) -> None:
@@ -166,6 +173,7 @@ def _proved(installation: Installation, access: VaultAccess, vault_id: bytes, ke
         return _row(vault, vault_id, keys, str(error), is_well=False)
     with installation.catalog.begin() as tx:
         settings.put_key_export(tx, vault, is_proved=True, now=now)
+        settings.put_can_lock(tx, vault, can_lock=locking(store.backend) is not None, now=now)
     return _row(vault, vault_id, keys, f"proved: its keys, and {opened} points opened", is_well=True)
 
 

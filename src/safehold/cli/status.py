@@ -33,5 +33,7 @@ def command(data: Path, as_json: bool) -> None:
     for each in found["scrubs"]:
         age = "never yet" if each["oldest_days"] is None else f"longest unread {each['oldest_days']} days"
         click.echo(f"read back   {each['vault']}: {age}")
+    for each in found["locks"]:
+        click.echo(f"locked      {each['vault']}: {each['state']}")
     for trouble in found["troubles"]:
         click.echo(f"attention   {trouble}")

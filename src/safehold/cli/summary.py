@@ -8,6 +8,7 @@ from typing import Any
 from safehold.cli.declaring import all_sources
 from safehold.cli.installation import Installation
 from safehold.cli.listing import job_rows, paged
+from safehold.jobs import lock_keeping
 from safehold.jobs.scrubbing import alarms
 from safehold.records import nodes, scrubs, vaults
 from safehold.store.scrub import is_overdue
@@ -22,7 +23,7 @@ def summary(installation: Installation) -> dict[str, Any]:
     sources = all_sources(installation)
     listed = list(paged(client, "ListBackupVaults", "BackupVaultList"))
     jobs = job_rows(client, limit=JOBS_SEEN)
-    scrubbed = _scrubs(installation)
+    scrubbed, locks = _scrubs(installation), _locks(installation)
     is_running = installation.folder.is_locked()
     return {
         "is_running": is_running,
@@ -38,7 +39,9 @@ def summary(installation: Installation) -> dict[str, Any]:
         "protected_count": len(list(paged(client, "ListProtectedResources", "Results"))),
         "jobs": dict(Counter(job["state"] for job in jobs)),
         "scrubs": scrubbed,
-        "troubles": [alarm for each in scrubbed for alarm in each["alarms"]] + _troubles(sources, jobs),
+        "locks": locks,
+        "troubles": [alarm for each in scrubbed + locks for alarm in each["alarms"]]
+        + _troubles(sources, jobs),
     }
 
 
@@ -59,6 +62,21 @@ def _scrubs(installation: Installation) -> list[dict[str, Any]]:
             "alarms": alarms(vault, state, now),
         }
         for vault, state in states
+    ]
+
+
+def _locks(installation: Installation) -> list[dict[str, Any]]:
+    """How firmly each locked vault is locked, and whether its store keeps that."""
+    catalog, now = installation.catalog, installation.clock.now()
+    with catalog.read() as tx:
+        known = [v for v in vaults.every(tx) if v.account_id == installation.account_id and v.is_locked]
+    return [
+        {
+            "vault": vault.name,
+            "state": lock_keeping.state_of(catalog, vault, now),
+            "alarms": lock_keeping.alarms(catalog, vault, now),
+        }
+        for vault in known
     ]
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from safehold.core.errors import InvalidParameterValue, InvalidRequest, InvalidResourceState
+from safehold.domain import locking
 from safehold.domain.backup_requests import CreatedBy
 from safehold.domain.lifecycle import Lifecycle, lifecycle_fault
 from safehold.domain.vaults import Vault
@@ -86,7 +87,8 @@ def check_new_lifecycle(point: RecoveryPoint, vault: Vault, wanted: Lifecycle, *
     Once cold, a point stays cold and its day of moving is history; before that, a new day must lie ahead.
     Source: AWS Backup Developer Guide, "Editing a backup".
     """
-    _check_changeable(point, vault)
+    # A legal hold keeps the point by itself, whatever its lifecycle says.
+    _check_changeable(point, vault, is_held=False)
     fault = lifecycle_fault(wanted)
     if fault is not None:
         raise InvalidParameterValue(fault)
@@ -103,15 +105,14 @@ def check_new_lifecycle(point: RecoveryPoint, vault: Vault, wanted: Lifecycle, *
         )
 
 
-def check_deletable(point: RecoveryPoint, vault: Vault, *, has_children: bool) -> None:
+def check_deletable(point: RecoveryPoint, vault: Vault, *, has_children: bool, is_held: bool) -> None:
     """Raise what DeleteRecoveryPoint answers when the point has to stay."""
-    _check_changeable(point, vault)
+    _check_changeable(point, vault, is_held=is_held)
     if has_children:
         raise InvalidRequest("RecoveryPoint cannot be deleted: nested recovery points must be deleted first")
 
 
-def _check_changeable(point: RecoveryPoint, vault: Vault) -> None:
-    if vault.is_locked:
-        raise InvalidRequest("RecoveryPoint cannot be deleted or updated (Backup vault configured with Lock)")
+def _check_changeable(point: RecoveryPoint, vault: Vault, *, is_held: bool) -> None:
+    locking.check_point(vault, is_held=is_held)
     if point.status in (PointStatus.DELETING, PointStatus.CREATING):
         raise InvalidResourceState(f"Recovery point is in state {point.status}", context=point.arn)

@@ -31,7 +31,10 @@ class VaultState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Vault:
-    """id names the vault's store and is never given to another, though names are."""
+    """id names the vault's store and is never given to another, though names are.
+
+    lock_is_final  the lock date was seen to pass: from then on no clock matters (domain/locking.py)
+    """
 
     id: str
     account_id: str
@@ -48,6 +51,7 @@ class Vault:
     min_retention_days: int | None = None
     max_retention_days: int | None = None
     lock_date: datetime | None = None
+    lock_is_final: bool = False
 
     @property
     def has_own_key(self) -> bool:

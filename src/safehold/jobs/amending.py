@@ -13,9 +13,10 @@ from datetime import timedelta
 from safehold.core import log
 from safehold.core.clock import Clock, to_micros
 from safehold.core.errors import SafeholdError
+from safehold.jobs.locks import retention_for
 from safehold.jobs.vaults import VaultAccess
-from safehold.records import amendments, vaults
-from safehold.records.amendments import PendingAmendment
+from safehold.records import amendments, recovery_points, vaults
+from safehold.records.amendments import AmendmentKind, PendingAmendment
 from safehold.records.engine import Catalog
 
 _log = log.get(__name__)
@@ -66,14 +67,18 @@ class AmendmentWriter:
     def _write(self, amendment: PendingAmendment) -> None:
         with self.catalog.read() as tx:
             vault = vaults.find_by_id(tx, amendment.vault_id)
+            point = recovery_points.find_by_id(tx, amendment.recovery_point_id)
         if vault is not None:
             store = self.access.for_reading(vault)
+            kept = None if point is None else retention_for(vault, point.delete_at, self.clock.now())
             facts = {name: json.dumps(value) for name, value in amendment.body.items()}
             store.amend(
                 amendment.recovery_point_id,
                 amendment.kind,
                 facts,
                 written_at=to_micros(amendment.created_at),
+                # A deletion from before the lock goes with its point.
+                kept=None if amendment.kind is AmendmentKind.DELETION else kept,
             )
         with self.catalog.begin() as tx:
             amendments.mark_written(tx, amendment, now=self.clock.now())

@@ -11,6 +11,7 @@ from safehold.jobs.amending import AmendmentWriter
 from safehold.jobs.collecting import Collecting
 from safehold.jobs.discarding import Discarder
 from safehold.jobs.discovery import discover_due
+from safehold.jobs.lock_keeping import LockKeeping
 from safehold.jobs.runners import all_runners
 from safehold.jobs.scrubbing import Scrubber
 from safehold.jobs.vaults import VaultAccess
@@ -19,6 +20,7 @@ from safehold.records import idempotency
 from safehold.records.engine import Catalog
 
 MINUTE, HOUR = 60.0, 3600.0
+LOCK_SECONDS = 10.0  # from a lock, or its date, to what the store does about it
 SCRUB_SECONDS = 0.5  # between two pieces of a vault that is being read back
 TOKEN_DAYS = 7  # far longer than any client goes on sending the same request
 
@@ -36,6 +38,7 @@ def all_upkeep(
     """The one list of it. `collecting`: None where vaults are collected by hand."""
     writer = AmendmentWriter(catalog, access, clock)
     discarder = Discarder(catalog, all_runners(catalog, access, connector_of, clock), clock)
+    locks = LockKeeping(catalog, access, clock)
     scrubber = Scrubber(catalog, access, clock, bytes_per_day=scrub_bytes_per_day)
 
     def discover() -> int:
@@ -55,5 +58,6 @@ def all_upkeep(
         Upkeep("forget what vaults know", HOUR, writer.forget_written),
         Upkeep("take back what jobs left", MINUTE, discarder.discard_due),
         Upkeep("forget tokens", HOUR, forget_tokens),
+        Upkeep("keep locked vaults", LOCK_SECONDS, locks.start_due),
         Upkeep("scrub", SCRUB_SECONDS, scrubber.work),
     ]

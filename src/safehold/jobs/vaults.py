@@ -15,7 +15,7 @@ from safehold.jobs.fencing import CatalogFence
 from safehold.records import sites
 from safehold.records.engine import Catalog
 from safehold.store.backends.contract import Backend
-from safehold.store.backends.places import open_place
+from safehold.store.backends.places import lock_trouble, open_place
 from safehold.store.collect.collection import Collection
 from safehold.store.collect.settings import CollectionSettings
 from safehold.store.intents import Intents, announce_old_writers
@@ -89,14 +89,22 @@ class VaultAccess:
         """Where its objects lie, not yet opened. Raises StoreUnavailable."""
         return place_of(self.catalog, vault.site, vault.id)
 
+    def lock_trouble(self, vault: Vault) -> str | None:
+        """Why the vault's place does not keep objects as locks ask; None: it does. May raise as `place`."""
+        return lock_trouble(_storage_url(self.catalog, vault.site), vault.id)
+
 
 def place_of(catalog: Catalog, site: str, vault_id: str, *, create: bool = False) -> Backend:
     """Where a vault's objects lie; see open_place. Raises StoreUnavailable, ConfigError."""
+    return open_place(_storage_url(catalog, site), vault_id, create=create)
+
+
+def _storage_url(catalog: Catalog, site: str) -> str:
     with catalog.read() as tx:
         url = sites.storage_url(tx, site)
     if url is None:
         raise StoreUnavailable(f"site {site} has no storage")
-    return open_place(url, vault_id, create=create)
+    return url
 
 
 def store_id(vault: Vault) -> bytes:

@@ -21,6 +21,7 @@ from safehold.records import protected_resources, tags
 from safehold.records.keyset import beyond
 from safehold.records.tables import recovery_point as t
 from safehold.records.tables import vault
+from safehold.records.tables_locking import point_lock
 from safehold.records.tx import Tx
 
 After: TypeAlias = tuple[datetime, str]  # (created_at, id) of the last page's last point
@@ -126,14 +127,14 @@ def expired(tx: Tx, *, now: datetime, limit: int) -> list[RecoveryPoint]:
     found: list[RecoveryPoint] = []
     for status in standing:
         query = select(t).where(t.c.status == status, t.c.delete_at <= now).order_by(t.c.delete_at, t.c.id)
-        found += [_from_row(row) for row in tx.execute(query.limit(limit))]
+        found += [from_row(row) for row in tx.execute(query.limit(limit))]
     return sorted(found, key=lambda point: (point.delete_at or now, point.id))[:limit]
 
 
 def deleting(tx: Tx, *, limit: int) -> list[RecoveryPoint]:
     """Points that are to go: their deletion stands among the amendments until it is written."""
     query = select(t).where(t.c.status == PointStatus.DELETING).order_by(t.c.delete_at, t.c.id)
-    return [_from_row(row) for row in tx.execute(query.limit(limit))]
+    return [from_row(row) for row in tx.execute(query.limit(limit))]
 
 
 def forget(tx: Tx, point_id: str) -> bool:
@@ -146,6 +147,7 @@ def forget(tx: Tx, point_id: str) -> bool:
         return False
     _count(tx, point.vault_id, -1)
     tags.delete_all(tx, point.arn)
+    tx.execute(delete(point_lock).where(point_lock.c.recovery_point_id == point_id))
     newest = _newest_first().where(t.c.vault_id == point.vault_id, t.c.resource_arn == point.resource_arn)
     protected_resources.remove_point(tx, point, newest=_one(tx, newest.limit(1)))
     return True
@@ -164,12 +166,12 @@ def _page(tx: Tx, where: list[ColumnElement[bool]], after: After | None, limit: 
     query = _newest_first().where(*where)
     if after is not None:
         query = query.where(beyond((t.c.created_at, t.c.id), after, descending=True))
-    return [_from_row(row) for row in tx.execute(query.limit(limit))]
+    return [from_row(row) for row in tx.execute(query.limit(limit))]
 
 
 def _one(tx: Tx, query: Select[Any]) -> RecoveryPoint | None:
     row = tx.execute(query).one_or_none()
-    return None if row is None else _from_row(row)
+    return None if row is None else from_row(row)
 
 
 def _values(point: RecoveryPoint) -> dict[str, Any]:
@@ -180,7 +182,8 @@ def _values(point: RecoveryPoint) -> dict[str, Any]:
     return values
 
 
-def _from_row(row: Row[Any]) -> RecoveryPoint:
+def from_row(row: Row[Any]) -> RecoveryPoint:
+    """The point that a row of its table holds."""
     values = {name: getattr(row, name) for name in _FIELDS}
     values["status"] = PointStatus(row.status)
     values["storage_class"] = StorageClass(row.storage_class)

@@ -12,7 +12,7 @@ from safehold.records.dialect import take_turns
 from safehold.records.engine import Catalog
 from safehold.records.tx import Tx
 
-HEAD = "0003"  # the newest revision in records/migrations/versions
+HEAD = "0004"  # the newest revision in records/migrations/versions
 
 
 def upgrade(catalog: Catalog) -> None:

@@ -17,6 +17,7 @@ Value = str | int | bool | None
 
 OPT_IN = "opt-in/"  # and a resource type: a bool, `ResourceTypeOptInPreference` of the region settings
 KEY_EXPORT = "key-export/"  # and a vault's id: a bool
+CAN_LOCK = "can-lock/"  # likewise
 MANAGEMENT = "management/"  # likewise, `ResourceTypeManagementPreference`
 
 
@@ -54,6 +55,16 @@ def key_export_is_proved(tx: Tx, vault: Vault) -> bool:
     """
     found = with_prefix(tx, vault.account_id, vault.site, KEY_EXPORT + vault.id)
     return found.get("") is True
+
+
+def put_can_lock(tx: Tx, vault: Vault, *, can_lock: bool, now: datetime) -> None:
+    """It is known whether objects can be locked where the vault lives."""
+    put(tx, vault.account_id, vault.site, {CAN_LOCK + vault.id: can_lock}, now=now)
+
+
+def may_lock(tx: Tx, vault: Vault) -> bool:
+    """Can objects be locked where the vault lives? Yes, unless it is known that they cannot."""
+    return with_prefix(tx, vault.account_id, vault.site, CAN_LOCK + vault.id).get("") is not False
 
 
 def put(tx: Tx, account_id: str, site: str, values: Mapping[str, Value], *, now: datetime) -> None:

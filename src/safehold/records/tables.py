@@ -24,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -120,6 +121,7 @@ vault = Table(
     Column("min_retention_days", BigInteger),
     Column("max_retention_days", BigInteger),
     Column("lock_date", UtcDateTime),
+    Column("lock_is_final", Boolean, nullable=False, default=False, server_default=false()),
     UniqueConstraint("account_id", "site", "name"),
 )
 
@@ -407,3 +409,6 @@ setting = Table(
     Column("value", JSON, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
 )
+
+# Each family's tables stand beside this module; whoever has this one has them all.
+from safehold.records import tables_locking as tables_locking  # noqa: E402

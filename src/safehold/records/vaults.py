@@ -11,6 +11,7 @@ from safehold.records.dialect import insert_if_new as insert_row_if_new
 from safehold.records.keyset import beyond
 from safehold.records.tables import amendment
 from safehold.records.tables import vault as t
+from safehold.records.tables_locking import vault_locking
 from safehold.records.tx import Tx
 
 
@@ -76,6 +77,7 @@ def delete_empty(tx: Tx, vault_id: str) -> bool:
     if tx.execute(is_empty).first() is None:
         return False
     tx.execute(delete(amendment).where(amendment.c.vault_id == vault_id))
+    tx.execute(delete(vault_locking).where(vault_locking.c.vault_id == vault_id))
     tx.execute(delete(t).where(t.c.id == vault_id))
     return True
 

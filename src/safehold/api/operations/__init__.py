@@ -23,6 +23,7 @@ FAMILIES: tuple[str, ...] = (
     "selections",
     "settings",
     "tags",
+    "vault_locks",
     "vaults",
 )
 

@@ -116,7 +116,7 @@ def update_recovery_point_lifecycle(call: Call, req: Mapping[str, Any]) -> Mappi
 
     Source: model 2018-11-15 `UpdateRecoveryPointLifecycle`; docs/parity/recovery-points.md, "lifecycle".
     """
-    vault = existing.vault(call, req)
+    vault = existing.vault_to_change(call, req)
     point = existing.point_to_change(call, vault, req)
     wanted = _wanted_lifecycle(point, req)
     check_new_lifecycle(point, vault, wanted, now=call.now)
@@ -139,9 +139,10 @@ def delete_recovery_point(call: Call, req: Mapping[str, Any]) -> None:
 
     Source: model 2018-11-15 `DeleteRecoveryPoint`; docs/parity/recovery-points.md, "delete".
     """
-    vault = existing.vault(call, req)
+    # ORDER: the vault's row first, here and where points come and go (records/recovery_points.py).
+    vault = existing.vault_to_change(call, req)
     point = existing.point_to_change(call, vault, req)
-    check_deletable(point, vault, has_children=recovery_points.has_children(call.tx, point))
+    check_deletable(point, vault, has_children=recovery_points.has_children(call.tx, point), is_held=False)
     recovery_points.update_point(call.tx, point.id, status=PointStatus.DELETING)
     fact = {"by": call.principal.arn, "reason": "request"}
     amendments.add(call.tx, point, AmendmentKind.DELETION, fact, now=call.now)

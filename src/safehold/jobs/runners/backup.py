@@ -15,7 +15,7 @@ from typing import Any
 from safehold.connectors.contract import Connector, FoundResource, SourceSpec
 from safehold.core.clock import Clock, to_micros
 from safehold.core.errors import Damaged, ObjectMissing, SourceMissing
-from safehold.domain import arns
+from safehold.domain import arns, locking
 from safehold.domain.backup_requests import BackupRequest
 from safehold.domain.items import PreviousTree
 from safehold.domain.job_states import JobState
@@ -27,13 +27,16 @@ from safehold.domain.vaults import Vault
 from safehold.jobs.bytecount import ByteCount
 from safehold.jobs.context import JobContext
 from safehold.jobs.discovery import spec_of
+from safehold.jobs.locks import retention_for
 from safehold.jobs.outcome import Outcome, failed
 from safehold.jobs.troubles import Troubles
 from safehold.jobs.vaults import VaultAccess
-from safehold.records import recovery_points, resources, sources, tags, vaults
+from safehold.records import point_locks, recovery_points, resources, sources, tags, vaults
 from safehold.records.engine import Catalog
 from safehold.records.tx import Tx
+from safehold.store.locking import PointLock
 from safehold.store.points import RECORD_VERSION, PointRecord
+from safehold.store.retention import UNTIL_FACT
 from safehold.store.vault_store import VaultStore
 
 NO_VAULT = "Backup job failed because backup vault {arn} does not exist."
@@ -78,6 +81,8 @@ class BackupRunner:
             vault = self._vault(tx, job)
         if vault is None:
             return failed(NO_VAULT.format(arn=job.vault_arn), category="VaultNotFound")
+        if not locking.is_in_range(vault, BackupRequest.from_json(job.request).lifecycle):
+            return failed(locking.BACKUP_OUT_OF_RANGE, category="InvalidParameters")
         store = self.access.for_writing(vault)
         # ORDER: before anything is asked of the source: a point that is there needs it no more.
         record = store.adopt_point(job.id.lower())
@@ -117,6 +122,9 @@ class BackupRunner:
         point = _point(job, row, completed_at=self.clock.now(), key_arn=vault.key_arn if vault else None)
         if recovery_points.insert_if_new(tx, point):
             tags.put(tx, point.arn, row["tags"])
+        if row.get("locked_until"):
+            until = datetime.fromisoformat(row["locked_until"])
+            point_locks.put_until(tx, point.id, vault_id=point.vault_id, until=until)
 
     def _plan(self, job: Job, vault: Vault) -> _Plan | Outcome:
         request = BackupRequest.from_json(job.request)
@@ -145,7 +153,9 @@ class BackupRunner:
         connector = self.connector_of(plan.source.kind)
         now = self.clock.now()
         with (
-            store.session(parents=[before.point_id] if before else []) as session,
+            store.session(
+                parents=[before.point_id] if before else [], lock=self._lock(plan, before)
+            ) as session,
             connector.capture(plan.source, plan.resource.arn, tree, now=now, skip=troubles.add) as capture,
         ):
             root = store.take_in(session, capture, tree, advance=advance)
@@ -169,6 +179,13 @@ class BackupRunner:
                 facts=facts | {TROUBLES: troubles.to_text()},
             )
             return session.finish(record)
+
+    def _lock(self, plan: _Plan, before: PointRecord | None) -> PointLock | None:
+        """What keeps the new point; None in a vault that is not locked."""
+        lifecycle = plan.request.lifecycle
+        delete_at = None if lifecycle is None else lifecycle.delete_at(plan.job.created_at)
+        needed = retention_for(plan.vault, delete_at, self.clock.now())
+        return None if needed is None else PointLock(needed, before)
 
 
 def _previous_tree(
@@ -221,6 +238,7 @@ def _outcome(job: Job, vault: Vault, record: PointRecord) -> Outcome:
         "resource_name": record.resource_name,
         "arn": record.point_arn,
         "size_bytes": record.stats.total_bytes,
+        "locked_until": record.facts.get(UNTIL_FACT),
     }
     return Outcome(
         JobState.COMPLETED,

@@ -44,6 +44,28 @@ def check_storage(storage_url: str) -> None:
         _check_folder(storage_url)
 
 
+def lock_trouble(storage_url: str, vault_id: str) -> str | None:
+    """Why the vault's place does not keep objects as locks ask, asked now; None: it does.
+
+    A bucket that locks everything by itself would keep working state, too, and fill up for ever.
+    Raises ConfigError, StoreUnavailable.
+    """
+    if _scheme(storage_url) != "s3":
+        root = _check_folder(storage_url)
+        return (
+            None if LockingLocalBackend(root / vault_id).can_lock else "its file system keeps no attributes"
+        )
+    from safehold.store.backends.s3_connection import parse_place
+    from safehold.store.backends.s3_locks import open_s3
+    from safehold.store.backends.selftest import default_retention
+
+    backend = open_s3(parse_place(storage_url).below(vault_id))
+    if not getattr(backend, "can_lock", False):
+        return "its bucket has no object lock"
+    default = default_retention(backend)
+    return None if default is None else f"its bucket locks every object by itself ({default})"
+
+
 @cache
 def _test(place: S3Place) -> None:
     """The store can keep vaults: asked once in a process. Raises ConfigError, StoreUnavailable."""

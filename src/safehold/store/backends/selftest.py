@@ -86,7 +86,7 @@ def self_test(place: S3Place, *, clock: Clock | None = None) -> Abilities:
     """
     backend = open_s3(place.below(FOLDER))
     keeps_versions = isinstance(backend, LockingS3Backend)
-    default = _default_retention(backend) if keeps_versions else None
+    default = default_retention(backend) if keeps_versions else None
     if default is not None:
         return Abilities(keeps_versions=True, says_it_locks=True, locks=True, default_retention=default)
     names = [f"{new_id()}/{step}" for step in ("put", "race", "part", "wrong", "lock")]
@@ -108,7 +108,8 @@ def _says_it_locks(backend: S3Backend) -> bool:
     return isinstance(backend, LockingS3Backend) and backend.can_lock
 
 
-def _default_retention(backend: S3Backend) -> str | None:
+def default_retention(backend: S3Backend) -> str | None:
+    """What the bucket does to every object by itself, as "GOVERNANCE 30 days"; None: nothing."""
     if not _says_it_locks(backend):
         return None
     with converted("asking for the default retention", backend.place):

@@ -1,0 +1,197 @@
+"""Sees to it that the stores of locked vaults keep what the locks promise, in a thread of its own.
+
+New points are locked by the jobs that write them. Here comes what no job does: points from before the lock
+and those whose life was lengthened, points without an end whose date is renewed, a lock that becomes final,
+and the daily look whether the place still keeps what it says. Several workers may run one each: all of it
+bears being done twice.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from safehold.core import log
+from safehold.core.clock import Clock
+from safehold.core.errors import Damaged, ObjectMissing, SafeholdError
+from safehold.domain import locking
+from safehold.domain.locking import LockStage
+from safehold.domain.recovery_points import RecoveryPoint
+from safehold.domain.vaults import Vault
+from safehold.jobs.locks import retention_for
+from safehold.jobs.vaults import VaultAccess
+from safehold.records import point_locks, vault_locks, vaults
+from safehold.records.engine import Catalog
+from safehold.records.vault_locks import Locking
+from safehold.store.backends.contract import Backend
+from safehold.store.locking import make_final
+from safehold.store.point_locks import keep_point
+
+_log = log.get(__name__)
+
+LOOK_EVERY = timedelta(days=1)  # whether the place keeps what it says
+BATCH = 100
+NOTED_OBJECTS = 200  # made final between two notes of how far it is
+
+
+@dataclass(slots=True)
+class LockKeeping:
+    """`start_due` is called often; a piece of work that is going on is not begun twice here."""
+
+    catalog: Catalog
+    access: VaultAccess
+    clock: Clock
+    _thread: threading.Thread | None = field(default=None)
+
+    def start_due(self) -> None:
+        """Begin what is due, unless it is going on already."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self.work, name="locks", daemon=True)
+            self._thread.start()
+
+    def work(self) -> None:
+        """All that is due now is done. One vault's trouble stops no other."""
+        with self.catalog.read() as tx:
+            known = [vault for vault in vaults.every(tx) if vault.is_locked]
+        for vault in known:
+            self._survive(vault)
+
+    def _survive(self, vault: Vault) -> None:
+        try:
+            trouble = self._keep(self._settled(vault))
+        except SafeholdError as error:
+            trouble = f"{error} {error.hint}".strip()
+            _log.warning("a vault's lock is not kept", extra={"vault": vault.name, "error": trouble})
+        with self.catalog.begin() as tx:
+            known = vault_locks.of(tx, vault.id)
+            if known.trouble != trouble:
+                vault_locks.put(tx, vault.id, replace(known, trouble=trouble))
+
+    def _settled(self, vault: Vault) -> Vault:
+        """The vault, its lock final for good from the moment that anybody here saw its date pass."""
+        if vault.lock_is_final or locking.stage(vault, self.clock.now()) is not LockStage.FINAL:
+            return vault
+        with self.catalog.begin() as tx:
+            vault_locks.mark_final(tx, vault.id)
+        _log.info("a vault's lock is final", extra={"vault": vault.name})
+        return replace(vault, lock_is_final=True)
+
+    def _keep(self, vault: Vault) -> str | None:
+        """What is still wrong afterwards, as a sentence; None: nothing."""
+        if vault.point_count == 0:
+            return None
+        troubles = [self._look(vault), *self._keep_short(vault)]
+        if vault.lock_is_final:
+            self._make_final(vault)
+        return next(filter(None, troubles), None)
+
+    def _look(self, vault: Vault) -> str | None:
+        now = self.clock.now()
+        with self.catalog.read() as tx:
+            known = vault_locks.of(tx, vault.id)
+        is_fresh = known.checked_at is not None and now - known.checked_at < LOOK_EVERY
+        if is_fresh and known.trouble is None:
+            return None
+        trouble = self.access.lock_trouble(vault)
+        with self.catalog.begin() as tx:
+            vault_locks.put(tx, vault.id, replace(known, checked_at=now, trouble=trouble))
+        return trouble
+
+    def _keep_short(self, vault: Vault) -> list[str]:
+        """All points are kept long enough but those that are told of: one's damage keeps no other from it."""
+        now = self.clock.now()
+        troubles: dict[str, str] = {}
+        while True:
+            with self.catalog.read() as tx:
+                short = point_locks.kept_too_short(tx, vault, now=now, limit=BATCH + len(troubles))
+            short = [point for point in short if point.id not in troubles]
+            if not short:
+                return list(troubles.values())
+            for point in short:
+                try:
+                    self._keep_one(vault, point, now)
+                except (Damaged, ObjectMissing) as error:
+                    troubles[point.id] = f"recovery point {point.arn}: {error}"
+
+    def _keep_one(self, vault: Vault, point: RecoveryPoint, now: datetime) -> None:
+        needed = retention_for(vault, point.delete_at, now)
+        assert needed is not None  # only locked vaults come here
+        # Each point by itself: what one store remembers of many would grow with the vault.
+        keep_point(self.access.for_reading(vault), point.id, needed)
+        with self.catalog.begin() as tx:
+            point_locks.put_until(tx, point.id, vault_id=vault.id, until=needed.until)
+
+    def _make_final(self, vault: Vault) -> None:
+        with self.catalog.read() as tx:
+            known = vault_locks.of(tx, vault.id)
+            # They put objects in the mode from before: what is made final must be all there is.
+            is_early = vault_locks.has_older_writers(tx, vault)
+        if known.final_at is not None or is_early:
+            return
+        noting = _Noting(self.catalog, vault.id, known)
+        make_final(self._place_read(vault), progress=noting.note, after=known.after)
+        noting.finish(self.clock.now())
+        _log.info("all objects of a locked vault are final", extra={"vault": vault.name})
+
+    def _place_read(self, vault: Vault) -> Backend:
+        """The place as the vault's keys read it: of a name with several versions the right one."""
+        return self.access.for_reading(vault).backend
+
+
+@dataclass(slots=True)
+class _Noting:
+    """Writes down how far a lock is being made final: `locking n of m`, and where to go on after a cut."""
+
+    catalog: Catalog
+    vault_id: str
+    known: Locking
+    _unnoted: int = 0
+
+    def note(self, done: int, total: int, name: str) -> None:
+        self.known = replace(self.known, done=done, total=total, after=name)
+        self._unnoted += 1
+        if self._unnoted >= NOTED_OBJECTS:
+            self._put(self.known)
+            self._unnoted = 0
+
+    def finish(self, now: datetime) -> None:
+        self._put(replace(self.known, final_at=now))
+
+    def _put(self, known: Locking) -> None:
+        with self.catalog.begin() as tx:
+            vault_locks.put(tx, self.vault_id, known)
+
+
+def alarms(catalog: Catalog, vault: Vault, now: datetime) -> list[str]:
+    """What about the vault's lock needs somebody's attention, as sentences."""
+    with catalog.read() as tx:
+        known = vault_locks.of(tx, vault.id)
+        is_overdue = vault.is_locked and point_locks.overdue(
+            tx, vault, forever_until=now + locking.ALARM_BEFORE, now=now
+        )
+    told = []
+    if vault.is_locked and known.trouble is not None:
+        told.append(f"vault {vault.name}: its lock is not kept where it lives: {known.trouble}")
+    if is_overdue:
+        told.append(
+            f"vault {vault.name}: locks of points that are kept for ever end within "
+            f"{locking.ALARM_BEFORE.days} days and are not renewed"
+        )
+    return told
+
+
+def state_of(catalog: Catalog, vault: Vault, now: datetime) -> str:
+    """How firmly the vault is locked, as a phrase; `locking n of m` while its objects are made final."""
+    stage = locking.stage(vault, now)
+    if stage is LockStage.OPEN:
+        return "not locked"
+    if stage is LockStage.GOVERNANCE:
+        return "locked, until somebody takes the lock off"
+    if stage is LockStage.COOLING:
+        return f"locked, for ever from {vault.lock_date:%Y-%m-%d %H:%M} UTC"
+    with catalog.read() as tx:
+        known = vault_locks.of(tx, vault.id)
+    if known.final_at is None and vault.point_count:
+        return f"locked for ever, locking {known.done} of {known.total or 'all'} objects"
+    return "locked for ever"
