@@ -1,6 +1,6 @@
 # Every target sets up what it needs by itself, in .venv of this checkout.
 #
-#   make demo        back a real tree up on schedule, lose it, get it back (KEEP=1 leaves it running)
+#   make demo        back a real tree up on schedule, lose it, get it back, lock it (KEEP=1 leaves it running)
 #   make run         start Safehold for keeps on DATA (~/.local/share/safehold) and PORT (8640)
 #   make test        lint, types, rooms and all tests; make test-fast leaves the slow ones out
 #   make test-real   the tests against real services

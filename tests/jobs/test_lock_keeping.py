@@ -12,7 +12,7 @@ from safehold.domain.backup_requests import BackupRequest
 from safehold.domain.jobs import Job
 from safehold.domain.lifecycle import Lifecycle
 from safehold.jobs import lock_keeping
-from safehold.jobs.lock_keeping import LockKeeping, alarms, state_of
+from safehold.jobs.lock_keeping import LockKeeping, alarms, points_to_lock, state_of
 from safehold.records import point_locks, tables, vault_locks
 from safehold.store.backends.contract import LockMode, Retention
 from safehold.store.backends.local_locks import LockingLocalBackend
@@ -193,3 +193,12 @@ def test_a_place_that_stopped_locking_raises_an_alarm_within_a_day(
     (told,) = alarms(house.catalog, house.vault, house.clock.at)
     assert "keeps no attributes" in told
     assert back_up(house).state == "FAILED"
+
+
+def test_points_whose_objects_are_not_locked_yet_are_counted(house: House) -> None:
+    fill(house.tree)
+    back_up(house)
+    lock(house)
+    assert points_to_lock(house.catalog, house.vault, house.clock.at) == 1
+    keep(house)
+    assert points_to_lock(house.catalog, house.vault, house.clock.at) == 0

@@ -1,4 +1,4 @@
-"""Runs the demonstration; exit status 0 only if everything came back as it was."""
+"""Runs the demonstration; exit status 0 only if everything came back as it was and stayed where it should."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tools.demo import tree
 from tools.demo.screen import Screen
 from tools.demo.service import PROFILE, Service, ServiceError
 from tools.demo.story import Story
+from tools.mortal import let_go
 
 INTERRUPTED = 130
 SHOWN_DIFFERENCES = 20
@@ -37,6 +38,7 @@ def main(*, keeps: bool) -> int:
     finally:
         if not kept:
             service.stop()
+            let_go(service.data)
             shutil.rmtree(scratch, ignore_errors=True)
     if kept:
         _tell_how_to_go_on(screen, service, scratch)
@@ -54,7 +56,7 @@ def _demonstrate(screen: Screen, scratch: Path, service: Service) -> int:
     story.tell()
     screen.table(story.rows)
     if not story.differing:
-        screen.say("Everything came back as it was.", style="bold green")
+        screen.say("Everything came back as it was, and nobody could delete it.", style="bold green")
         return 0
     for sentence in story.differing[:SHOWN_DIFFERENCES]:
         screen.say(sentence)
@@ -70,8 +72,13 @@ def _tell_how_to_go_on(screen: Screen, service: Service, scratch: Path) -> None:
         f"  export {exports}\n"
         f"  aws --profile {PROFILE} backup list-backup-jobs\n"
         f"  .venv/bin/safehold status --data {service.data}\n\n"
-        f"To end it: kill {service.process.pid}; rm -r {scratch}"
+        f"To end it: kill {service.process.pid}; {_unlock(service)}rm -r {scratch}"
     )
+
+
+def _unlock(service: Service) -> str:
+    """Where root keeps a locked vault in a folder, its files are immutable, and root takes that away."""
+    return f"chattr -R -f -i {service.data}/vaults; " if os.geteuid() == 0 else ""
 
 
 def _interrupt(*_: object) -> NoReturn:

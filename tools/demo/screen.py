@@ -23,11 +23,11 @@ class Show(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a step moved. stored_bytes: what the vaults grew by; None where nothing was to be stored."""
+    """What a step moved. stored_bytes: what the vaults grew by. None: the step is not about that."""
 
     step: str
-    files: int
-    size_bytes: int
+    files: int | None
+    size_bytes: int | None
     stored_bytes: int | None
     seconds: float
 
@@ -89,6 +89,8 @@ class _Lines:
 
 
 def _numbers(row: Row) -> list[str]:
-    stored = "" if row.stored_bytes is None else f"{row.stored_bytes:,}"
-    rate = row.size_bytes / 1e6 / max(row.seconds, 0.001)
-    return [f"{row.files:,}", f"{row.size_bytes:,}", stored, f"{row.seconds:.2f}", f"{rate:,.1f}"]
+    counts = [
+        "" if count is None else f"{count:,}" for count in (row.files, row.size_bytes, row.stored_bytes)
+    ]
+    rate = "" if row.size_bytes is None else f"{row.size_bytes / 1e6 / max(row.seconds, 0.001):,.1f}"
+    return [*counts, f"{row.seconds:.2f}", rate]

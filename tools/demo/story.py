@@ -56,6 +56,8 @@ class Story:
         self._restore("Restore, second point", second_point, "second", second_tree)
         self._restore_one_file(second_point, second_tree)
         self._verify()
+        self._lock()
+        self._attack(second_point)
 
     def _declare(self) -> None:
         self.restored.mkdir()
@@ -161,6 +163,49 @@ class Story:
         report = self.service.cli("verify", "--vault", VAULT, "--read-data")
         objects = sum(vault["objects"] for vault in report["vaults"])
         self.screen.say(f"Read all {objects} objects of the vault back: all well.")
+
+    def _lock(self) -> None:
+        """Keep the keys elsewhere, lock the vault, and wait until the store has locked what is in it."""
+        kit = self.scratch / "kit.txt"
+        self.service.cli("keys", "export", "--vault", VAULT, "--plain", "--out", str(kit))
+        self.service.cli("keys", "prove", str(kit))
+        began = time.monotonic()
+        self.service.client().put_backup_vault_lock_configuration(
+            BackupVaultName=VAULT, MinRetentionDays=7, ChangeableForDays=3
+        )
+        with self.screen.progress("Lock of the vault") as show:
+            while self._points_to_lock():
+                self.service.check_running()
+                if time.monotonic() - began > PATIENCE_SECONDS:
+                    raise ServiceError("the vault's objects are not locked")
+                time.sleep(POLL_SECONDS)
+            show(100, "all objects are locked")
+        self.rows.append(Row("lock of the vault", None, None, None, time.monotonic() - began))
+
+    def _points_to_lock(self) -> int:
+        (lock,) = self.service.cli("status")["locks"]
+        return int(lock["points_to_lock"])
+
+    def _attack(self, point_arn: str) -> None:
+        """The root user tries to delete what is locked; that it succeeds is a difference."""
+        client = self.service.client()
+        point = {"BackupVaultName": VAULT, "RecoveryPointArn": point_arn}
+        attacks: dict[str, Callable[[], Any]] = {
+            "delete of a locked point": lambda: client.delete_recovery_point(**point),
+            "shorter life for a locked point": lambda: client.update_recovery_point_lifecycle(
+                **point, Lifecycle={"DeleteAfterDays": 1}
+            ),
+            "delete of the locked vault": lambda: client.delete_backup_vault(BackupVaultName=VAULT),
+        }
+        for what, attack in attacks.items():
+            began = time.monotonic()
+            try:
+                attack()
+            except client.exceptions.InvalidRequestException as refusal:
+                self.screen.say(f"{what.capitalize()}: refused: {refusal.response['Error']['Message']}")
+                self.rows.append(Row(f"{what}: refused", None, None, None, time.monotonic() - began))
+            else:
+                self.differing.append(f"{what}: it was not refused")
 
     def _backup_state(self, job_id: str) -> Callable[[], Any]:
         client = self.service.client()

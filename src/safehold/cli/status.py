@@ -34,6 +34,7 @@ def command(data: Path, as_json: bool) -> None:
         age = "never yet" if each["oldest_days"] is None else f"longest unread {each['oldest_days']} days"
         click.echo(f"read back   {each['vault']}: {age}")
     for each in found["locks"]:
-        click.echo(f"locked      {each['vault']}: {each['state']}")
+        waiting = f", {each['points_to_lock']} points not yet" if each["points_to_lock"] else ""
+        click.echo(f"locked      {each['vault']}: {each['state']}{waiting}")
     for trouble in found["troubles"]:
         click.echo(f"attention   {trouble}")

@@ -74,6 +74,7 @@ def _locks(installation: Installation) -> list[dict[str, Any]]:
         {
             "vault": vault.name,
             "state": lock_keeping.state_of(catalog, vault, now),
+            "points_to_lock": lock_keeping.points_to_lock(catalog, vault, now),
             "alarms": lock_keeping.alarms(catalog, vault, now),
         }
         for vault in known

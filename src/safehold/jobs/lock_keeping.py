@@ -181,6 +181,12 @@ def alarms(catalog: Catalog, vault: Vault, now: datetime) -> list[str]:
     return told
 
 
+def points_to_lock(catalog: Catalog, vault: Vault, now: datetime) -> int:
+    """How many points of a locked vault the store does not keep long enough yet; counts to a thousand."""
+    with catalog.read() as tx:
+        return len(point_locks.kept_too_short(tx, vault, now=now, limit=1000))
+
+
 def state_of(catalog: Catalog, vault: Vault, now: datetime) -> str:
     """How firmly the vault is locked, as a phrase; `locking n of m` while its objects are made final."""
     stage = locking.stage(vault, now)
