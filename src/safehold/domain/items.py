@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import IntEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -75,6 +76,22 @@ class Unchanged(msgspec.Struct, gc=False):
     items: int
     files: int
     size_bytes: int
+
+
+class ItemRow(NamedTuple):
+    """What a search can ask of one item, as a search table holds it.
+
+    path                 the text that is searched and shown: a file's path from "/", an object's key; no NUL
+    modified_us, created_us  microseconds since 1970; None where the source does not tell
+    etag, version_id     of an object; None for everything else
+    """
+
+    path: bytes
+    size_bytes: int
+    modified_us: int | None = None
+    created_us: int | None = None
+    etag: bytes | None = None
+    version_id: bytes | None = None
 
 
 class PreviousTree:

@@ -52,6 +52,7 @@ class ObjectType(IntEnum):
     CHECKS = 17
     INTENT = 18
     TOMBSTONE = 19
+    SEARCH = 20
 
     @property
     def folder(self) -> str:
@@ -70,6 +71,7 @@ _FOLDERS = {
     ObjectType.CHECKS: "checks/",
     ObjectType.INTENT: "intents/",
     ObjectType.TOMBSTONE: "tombstones/",
+    ObjectType.SEARCH: "search/",
 }
 
 
