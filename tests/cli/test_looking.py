@@ -72,3 +72,11 @@ def test_points_of_two_vaults_have_no_names_in_common(data: Path, run: Run, tree
 def test_points_alone_still_lists_them(points: tuple[str, str], run: Run) -> None:
     assert {row["arn"] for row in run("points", "--json").json["points"]} == set(points)
     assert len(run("points", "--vault", "Default", "--limit", 1, "--json").json["points"]) == 1
+
+
+def test_an_index_is_asked_for_and_given_up(points: tuple[str, str], run: Run) -> None:
+    answer = run("points", "index", points[0], "--json").json
+    assert (answer["recovery_point_arn"], answer["status"]) == (points[0], "PENDING")
+    assert run("points", "index", "p", "--off").out == "index: DELETING\n"
+    assert run("points", "index", "q", "--off").out == "index: none\n"
+    assert run("points", "index", "no-such-point").code == 1

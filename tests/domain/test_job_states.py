@@ -64,8 +64,15 @@ def test_every_end_has_its_event_and_no_other_state_has() -> None:
         ending(JobState.RUNNING)
 
 
-@pytest.mark.parametrize(("kind", "key"), [(JobKind.BACKUP, "arn:r"), (JobKind.RESTORE, None)])
-def test_only_backups_keep_a_resource_to_themselves(kind: JobKind, key: str | None) -> None:
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [(JobKind.BACKUP, "arn:r"), (JobKind.RESTORE, None), (JobKind.INDEX, "index arn:p")],
+)
+def test_a_backup_keeps_its_resource_and_an_index_job_its_point_to_itself(
+    kind: JobKind, key: str | None
+) -> None:
     now = datetime(2030, 1, 1, tzinfo=UTC)
-    job = Job("j", kind, "1" * 12, "us-east-1", "CREATED", "arn:r", "EFS", now, {})
+    job = Job(
+        "j", kind, "1" * 12, "us-east-1", "CREATED", "arn:r", "EFS", now, {}, recovery_point_arn="arn:p"
+    )
     assert exclusive_key(job) == key

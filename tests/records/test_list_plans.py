@@ -12,7 +12,15 @@ import pytest
 from sqlalchemy import Connection, event
 
 from safehold.domain.jobs import JobKind
-from safehold.records import amendments, jobs, protected_resources, recovery_points, tags, vaults
+from safehold.records import (
+    amendments,
+    jobs,
+    point_indexes,
+    protected_resources,
+    recovery_points,
+    tags,
+    vaults,
+)
 from safehold.records.engine import Catalog
 from safehold.records.jobs import JobFilter
 from safehold.records.tx import Tx
@@ -55,6 +63,8 @@ LISTS: dict[str, Callable[[Tx], object]] = {
     "vaults": lambda tx: vaults.page(tx, **MINE, after="name", limit=5),
     "amendments to be written": lambda tx: amendments.pending(tx, limit=5),
     "tags of many": lambda tx: tags.of_many(tx, ["arn:1", "arn:2"]),
+    "indexed points": lambda tx: point_indexes.page(tx, **MINE, after=BEFORE, limit=5),
+    "indexes to be dropped": lambda tx: point_indexes.to_be_dropped(tx, limit=5),
     "jobs": of_jobs(),
 }
 

@@ -28,10 +28,6 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
         """DisassociateRecoveryPoint DisassociateRecoveryPointFromParent""",
     ),
     (
-        "search indexes come with search",
-        """UpdateRecoveryPointIndexSettings GetRecoveryPointIndexDetails ListIndexedRecoveryPoints""",
-    ),
-    (
         "copies to another vault or site come with copy jobs",
         """StartCopyJob DescribeCopyJob ListCopyJobs""",
     ),

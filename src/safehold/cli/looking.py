@@ -14,6 +14,7 @@ from safehold.cli.working import vault_access
 from safehold.core.errors import InvalidRequest, ResourceNotFound
 from safehold.domain.items import Item, ItemKind
 from safehold.domain.recovery_points import RecoveryPoint
+from safehold.domain.vaults import Vault
 from safehold.records import recovery_points, vaults
 from safehold.store.diff import Change, diff
 from safehold.store.points import PointRecord
@@ -35,14 +36,35 @@ class Opened(NamedTuple):
 
 def open_point(installation: Installation, name: str) -> Opened:
     """The point of that ARN, or of the id at an ARN's end. Raises ResourceNotFound, StoreError."""
+    point, vault = named_point(installation, name)
+    store = vault_access(installation).for_reading(vault)
+    return Opened(point, store, store.point(point.id))
+
+
+def named_point(installation: Installation, name: str) -> tuple[RecoveryPoint, Vault]:
+    """The point of that ARN, or of the id at an ARN's end, and its vault. Raises ResourceNotFound."""
     with installation.catalog.read() as tx:
         point = recovery_points.find_by_arn(tx, name, account_id=installation.account_id)
         point = point or recovery_points.find_by_id(tx, name.rpartition(":")[2].lower())
         vault = vaults.find_by_id(tx, point.vault_id) if point else None
     if point is None or vault is None or point.account_id != installation.account_id:
         raise ResourceNotFound("Cannot find recovery point.", context=name)
-    store = vault_access(installation).for_reading(vault)
-    return Opened(point, store, store.point(point.id))
+    return point, vault
+
+
+def set_index(installation: Installation, name: str, *, is_wanted: bool) -> dict[str, Any]:
+    """The point gets a search index, or loses it; what its index is now. Raises RequestError."""
+    point, vault = named_point(installation, name)
+    where = {"BackupVaultName": vault.name, "RecoveryPointArn": point.arn}
+    client = installation.client
+    client.call("UpdateRecoveryPointIndexSettings", **where, Index="ENABLED" if is_wanted else "DISABLED")
+    now = client.call("GetRecoveryPointIndexDetails", **where)
+    return {
+        "recovery_point_arn": point.arn,
+        "status": now.get("IndexStatus"),
+        "message": now.get("IndexStatusMessage"),
+        "items": now.get("TotalItemsIndexed"),
+    }
 
 
 def folder_rows(opened: Opened, path: str, *, after: str, limit: int) -> dict[str, Any]:

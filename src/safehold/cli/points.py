@@ -120,6 +120,24 @@ def find(
         raise click.exceptions.Exit(1)
 
 
+@command.command("index")
+@click.argument("point", metavar="POINT")
+@click.option("--off", is_flag=True, help="Drop the index instead.")
+@data_option
+@json_option
+def index(point: str, off: bool, data: Path, as_json: bool) -> None:
+    """Have POINT indexed, so that `safehold search` finds what is in it; a worker does it."""
+    from safehold.cli.installation import opened
+    from safehold.cli.looking import set_index
+
+    with opened(data) as installation:
+        answer = set_index(installation, point, is_wanted=not off)
+    if as_json:
+        show_json(answer)
+    else:
+        click.echo(f"index: {answer['status'] or 'none'}")
+
+
 @command.command("diff")
 @click.argument("earlier", metavar="EARLIER")
 @click.argument("later", metavar="LATER")

@@ -76,7 +76,6 @@ class BackupRequest:
         told = (
             ("a snapshot was made, since no source is backed up continuously yet", self.is_continuous),
             ("no copies were made, since there are no copy jobs yet", bool(self.copies)),
-            ("no search index was made, since there is no search yet", self.index),
             ("the air-gapped vault was left out, since there are none yet", bool(self.air_gapped_vault_arn)),
         )
         return "; ".join(text for text, is_asked in told if is_asked) or None

@@ -82,7 +82,7 @@ _RESTORE: Mapping[JobState, Mapping[JobEvent, JobState]] = {
     if state is not JobState.ABORTING
 }
 
-_TABLES = {JobKind.BACKUP: _BACKUP, JobKind.RESTORE: _RESTORE}
+_TABLES = {JobKind.BACKUP: _BACKUP, JobKind.RESTORE: _RESTORE, JobKind.INDEX: _RESTORE}
 
 ACTIVE = (JobState.CREATED, JobState.PENDING, JobState.RUNNING, JobState.ABORTING)
 ENDED = tuple(state for state in JobState if state not in ACTIVE)
@@ -105,6 +105,9 @@ def ending(state: JobState) -> JobEvent:
 def exclusive_key(job: Job) -> str | None:
     """What only one job at a time may hold, or None. A resource has one backup job; restores keep off nobody.
 
+    A point is indexed by one job at a time.
     Source: AWS Backup Developer Guide, "Quotas": one concurrent backup or copy job per resource.
     """
+    if job.kind is JobKind.INDEX:
+        return f"index {job.recovery_point_arn}"
     return job.resource_arn if job.kind is JobKind.BACKUP else None

@@ -12,6 +12,7 @@ from typing import Any
 class JobKind(StrEnum):
     BACKUP = "backup"
     RESTORE = "restore"
+    INDEX = "index"  # makes a recovery point's search index
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from safehold.domain import tags
 from safehold.domain.lifecycle import lifecycle_fault
 from safehold.domain.limits import AwsLimits
 from safehold.domain.plans import AdvancedSetting, PlanDocument, Rule
+from safehold.domain.point_indexes import STRICT_INDEXED_TYPES
 from safehold.domain.schedule import schedule_fault
 from safehold.domain.windows import window_fault
 
@@ -73,6 +74,7 @@ def _check_rule(rule: Rule, limits: AwsLimits, *, now: datetime | None) -> None:
         or window_fault(rule.start_window_minutes, rule.completion_window_minutes, limits)
         or _lifecycle_fault(rule, limits)
         or _copies_fault(rule)
+        or _index_fault(rule, limits)
     )
     if fault is not None:
         raise rule_error(rule.name, fault)
@@ -111,6 +113,17 @@ def _copies_fault(rule: Rule) -> str | None:
         lifecycle_fault(copy.lifecycle, may_be_always=True) for copy in rule.copies or () if copy.lifecycle
     )
     return next((fault for fault in faults if fault is not None), None)
+
+
+def _index_fault(rule: Rule, limits: AwsLimits) -> str | None:
+    """Source: model 2018-11-15 `IndexAction`: one action with one type, of two that there are."""
+    actions = rule.index_actions or ()
+    if limits is not AwsLimits.STRICT or not actions:
+        return None
+    if len(actions) > 1 or len(actions[0]) > 1:
+        return "Invalid index actions. At most one action with one resource type is allowed"
+    unknown = set(actions[0]) - STRICT_INDEXED_TYPES
+    return f"Invalid index actions. Unsupported resource type: {min(unknown)}" if unknown else None
 
 
 def _check_setting(setting: AdvancedSetting, limits: AwsLimits) -> None:

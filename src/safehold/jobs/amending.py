@@ -18,6 +18,7 @@ from safehold.jobs.vaults import VaultAccess
 from safehold.records import amendments, recovery_points, vaults
 from safehold.records.amendments import AmendmentKind, PendingAmendment
 from safehold.records.engine import Catalog
+from safehold.store.search_tables import drop_tables
 
 _log = log.get(__name__)
 
@@ -80,5 +81,7 @@ class AmendmentWriter:
                 # A deletion from before the lock goes with its point.
                 kept=None if amendment.kind is AmendmentKind.DELETION else kept,
             )
+            if amendment.kind is AmendmentKind.DELETION:
+                drop_tables(store, amendment.recovery_point_id)
         with self.catalog.begin() as tx:
             amendments.mark_written(tx, amendment, now=self.clock.now())

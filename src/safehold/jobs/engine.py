@@ -34,6 +34,9 @@ WORKFLOW = "job"
 PREPARE, RUN, FINISH = "prepare", "run", "finish"
 OVER = "over"  # the result of a workflow whose job had ended before
 
+ASKED_OFTEN = frozenset({JobKind.BACKUP, JobKind.RESTORE})
+SLOWER = 4  # times `poll_seconds`, for the queues of all other kinds
+
 ENDED_STATUSES = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 
 
@@ -83,7 +86,7 @@ class JobEngine:
                 kind.value,
                 worker_concurrency=self._settings.limits.get(kind, 1),
                 partition_concurrency=1,
-                polling_interval_sec=self._settings.poll_seconds,
+                polling_interval_sec=self._poll_seconds(kind),
                 on_conflict="always_update",
             )
 
@@ -158,6 +161,10 @@ class JobEngine:
             self.hand_over(self._worker_id)
         DBOS.destroy(destroy_registry=True)
         return is_idle
+
+    def _poll_seconds(self, kind: JobKind) -> float:
+        """Each look into a queue costs a statement, and most queues are empty most of the time."""
+        return self._settings.poll_seconds * (1 if kind in ASKED_OFTEN else SLOWER)
 
     def _config(self) -> DBOSConfig:
         from dbos import DBOSPortableJSONSerializer

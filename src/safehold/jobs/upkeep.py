@@ -11,6 +11,7 @@ from safehold.jobs.amending import AmendmentWriter
 from safehold.jobs.collecting import Collecting
 from safehold.jobs.discarding import Discarder
 from safehold.jobs.discovery import discover_due
+from safehold.jobs.indexing import IndexKeeper
 from safehold.jobs.lock_keeping import LockKeeping
 from safehold.jobs.runners import all_runners
 from safehold.jobs.scrubbing import Scrubber
@@ -55,6 +56,7 @@ def all_upkeep(
         *forget,
         Upkeep("discover", max(1.0, discovery_seconds / 10), discover),
         Upkeep("tell vaults", 1.0, writer.write_pending),
+        Upkeep("keep indexes", 2.0, IndexKeeper(catalog, access, clock).work),
         Upkeep("forget what vaults know", HOUR, writer.forget_written),
         Upkeep("take back what jobs left", MINUTE, discarder.discard_due),
         Upkeep("forget tokens", HOUR, forget_tokens),

@@ -12,6 +12,7 @@ from importlib import import_module
 FAMILIES: tuple[str, ...] = (
     "backup_jobs",
     "identity",
+    "indexes",
     "plan_templates",
     "plans",
     "protected_resources",

@@ -13,6 +13,7 @@ from safehold.api import existing, lifecycles
 from safehold.api.call import Call, operation
 from safehold.api.operations.vaults import key_type
 from safehold.api.pages import Position, page
+from safehold.api.point_marks import PointMarks
 from safehold.core.errors import InvalidParameterValue
 from safehold.domain import arns
 from safehold.domain.backup_requests import CreatedBy
@@ -37,7 +38,8 @@ def describe_recovery_point(call: Call, req: Mapping[str, Any]) -> Mapping[str, 
     """One point. Source: model 2018-11-15 `DescribeRecoveryPoint`."""
     vault = existing.vault(call, req)
     point = existing.point(call, vault, req)
-    return {**_shown(point, vault), "StorageClass": point.storage_class}
+    marks = PointMarks(call, [point])
+    return {**_shown(point, vault), "StorageClass": point.storage_class, **marks.index(point)}
 
 
 @operation("ListRecoveryPointsByBackupVault")
@@ -66,7 +68,9 @@ def list_recovery_points_by_backup_vault(call: Call, req: Mapping[str, Any]) -> 
         )
 
     found, token = page(call, req, fetch, position=_position)
-    return {"RecoveryPoints": [_shown(point, vault) for point in found], "NextToken": token}
+    marks = PointMarks(call, found)
+    shown = [{**_shown(point, vault), **marks.index(point)} for point in found]
+    return {"RecoveryPoints": shown, "NextToken": token}
 
 
 @operation("ListRecoveryPointsByResource")
@@ -90,7 +94,12 @@ def list_recovery_points_by_resource(call: Call, req: Mapping[str, Any]) -> Mapp
 
     found, token = page(call, req, fetch, position=_position)
     known = {vault_id: vaults.find_by_id(call.tx, vault_id) for vault_id in {p.vault_id for p in found}}
-    shown = [_shown_by_resource(p, vault) for p in found if (vault := known[p.vault_id]) is not None]
+    marks = PointMarks(call, found)
+    shown = [
+        {**_shown_by_resource(p, vault), **marks.index(p)}
+        for p in found
+        if (vault := known[p.vault_id]) is not None
+    ]
     return {"RecoveryPoints": shown, "NextToken": token}
 
 

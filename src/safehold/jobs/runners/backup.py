@@ -27,6 +27,7 @@ from safehold.domain.vaults import Vault
 from safehold.jobs.bytecount import ByteCount
 from safehold.jobs.context import JobContext
 from safehold.jobs.discovery import spec_of
+from safehold.jobs.following_up import follow_up
 from safehold.jobs.locks import retention_for
 from safehold.jobs.outcome import Outcome, failed
 from safehold.jobs.troubles import Troubles
@@ -122,6 +123,7 @@ class BackupRunner:
         point = _point(job, row, completed_at=self.clock.now(), key_arn=vault.key_arn if vault else None)
         if recovery_points.insert_if_new(tx, point):
             tags.put(tx, point.arn, row["tags"])
+            follow_up(tx, point, BackupRequest.from_json(job.request), now=self.clock.now())
         if row.get("locked_until"):
             until = datetime.fromisoformat(row["locked_until"])
             point_locks.put_until(tx, point.id, vault_id=point.vault_id, until=until)

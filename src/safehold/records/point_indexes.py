@@ -1,0 +1,113 @@
+"""Search indexes of recovery points as rows; what they hold lies in the vaults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from sqlalchemy import ColumnElement, Row, delete, select, update
+
+from safehold.domain.job_states import ENDED
+from safehold.domain.jobs import Job
+from safehold.domain.point_indexes import IndexStatus, PointIndex
+from safehold.records import jobs
+from safehold.records.dialect import insert_into
+from safehold.records.keyset import beyond
+from safehold.records.tables import job
+from safehold.records.tables_search import point_index as t
+from safehold.records.tx import Tx
+
+After: TypeAlias = tuple[datetime, str]  # (created_at, id) of the last page's last point
+
+_FIELDS = tuple(field.name for field in fields(PointIndex))
+_IDS_PER_QUERY = 500  # well under SQLite's limit on variables
+
+
+def begin(tx: Tx, index: PointIndex, index_job: Job) -> None:
+    """The point is being indexed by that job, whatever became of an index that it had before."""
+    values = asdict(index)
+    query = insert_into(tx, t).values(values)
+    tx.execute(query.on_conflict_do_update(index_elements=["point_id"], set_=values))
+    jobs.insert_job(tx, index_job)
+
+
+def find(tx: Tx, point_id: str) -> PointIndex | None:
+    row = tx.execute(select(t).where(t.c.point_id == point_id)).one_or_none()
+    return None if row is None else _from_row(row)
+
+
+def of_many(tx: Tx, point_ids: Iterable[str]) -> dict[str, PointIndex]:
+    """Those of these points that have or had one, by the point's id."""
+    wanted = list(point_ids)
+    found: dict[str, PointIndex] = {}
+    for start in range(0, len(wanted), _IDS_PER_QUERY):
+        query = select(t).where(t.c.point_id.in_(wanted[start : start + _IDS_PER_QUERY]))
+        found |= {row.point_id: _from_row(row) for row in tx.execute(query)}
+    return found
+
+
+def update_index(tx: Tx, point_id: str, *, job_id: str | None = None, **values: Any) -> bool:
+    """Change an index; False when there is none, or when it is not (any more) the one that `job_id` makes."""
+    where = [t.c.point_id == point_id]
+    if job_id is not None:
+        where += [t.c.job_id == job_id, t.c.status == IndexStatus.PENDING]
+    return tx.execute(update(t).where(*where).values(**values)).rowcount == 1
+
+
+def page(
+    tx: Tx,
+    *,
+    account_id: str,
+    site: str,
+    resource_arn: str | None = None,
+    resource_type: str | None = None,
+    status: IndexStatus | None = None,
+    created_before: datetime | None = None,
+    created_after: datetime | None = None,
+    after: After | None = None,
+    limit: int,
+) -> list[PointIndex]:
+    """Indexes by their points' creation, newest first, at most `limit`; deleted ones are not shown."""
+    where: list[ColumnElement[bool]] = [t.c.account_id == account_id, t.c.site == site]
+    where.append(t.c.status.is_not(None) if status is None else t.c.status == status)
+    if resource_arn is not None:
+        where.append(t.c.resource_arn == resource_arn)
+    if resource_type is not None:
+        where.append(t.c.resource_type == resource_type)
+    if created_before is not None:
+        where.append(t.c.point_created_at < created_before)
+    if created_after is not None:
+        where.append(t.c.point_created_at > created_after)
+    if after is not None:
+        where.append(beyond((t.c.point_created_at, t.c.point_id), after, descending=True))
+    query = select(t).where(*where).order_by(t.c.point_created_at.desc(), t.c.point_id.desc())
+    return [_from_row(row) for row in tx.execute(query.limit(limit))]
+
+
+def to_be_dropped(tx: Tx, *, limit: int) -> list[PointIndex]:
+    """Indexes that somebody wants gone and that may still lie in their vaults."""
+    query = select(t).where(t.c.status == IndexStatus.DELETING).order_by(t.c.point_id)
+    return [_from_row(row) for row in tx.execute(query.limit(limit))]
+
+
+def abandoned(tx: Tx, *, limit: int) -> list[PointIndex]:
+    """Indexes that wait for a job which has ended without a word."""
+    query = (
+        select(t)
+        .join(job, job.c.id == t.c.job_id)
+        .where(t.c.status == IndexStatus.PENDING, job.c.state.in_(ENDED))
+    )
+    return [_from_row(row) for row in tx.execute(query.limit(limit))]
+
+
+def forget(tx: Tx, point_id: str) -> None:
+    """The point is gone, and so is what was known of its index."""
+    tx.execute(delete(t).where(t.c.point_id == point_id))
+
+
+def _from_row(row: Row[Any]) -> PointIndex:
+    values = {name: getattr(row, name) for name in _FIELDS}
+    values["status"] = None if row.status is None else IndexStatus(row.status)
+    return PointIndex(**values)
