@@ -8,5 +8,6 @@ pytest_plugins = [
     "tests.fixtures.key_services",
     "tests.fixtures.locks",
     "tests.fixtures.run",
+    "tests.fixtures.soak",
     "tests.fixtures.budget",
 ]

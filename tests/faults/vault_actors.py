@@ -1,0 +1,171 @@
+"""What processes do on one vault until they are killed: WORKS by name. Each tells what it is about to do.
+
+A day is half a second here: points are deleted, announced, trashed and purged while backups, restores and
+scrubs run; writers that were killed are revoked, packs are written anew.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from safehold.core.clock import SystemClock, to_micros
+from safehold.core.errors import CollectionRefused, WriterRevoked
+from safehold.jobs.fencing import CatalogFence
+from safehold.store import checking, packing, session
+from safehold.store.backends.local import LocalBackend
+from safehold.store.scrub import scrub
+from safehold.store.verify import verify
+from tests.faults.collect_kill import DAY_SECONDS, Place, counts_of
+from tests.store.vaults import Tree, back_up, flat, restore
+
+RESOURCES = ("alpha", "beta")
+KEPT = 3  # generations of a resource that are not deleted
+LAST_RUNS = 80  # of collection, until the vault must be still
+QUIET_RUNS = 5
+
+
+def make_small() -> None:
+    """Small trees make objects of every kind, several packs among them. For a process of its own only."""
+    session.COMBINED_BYTES = 20_000
+    packing.PACK_BYTES = 100_000
+    checking.PAUSE_SECONDS = 0.0
+
+
+def point_name(resource: str, generation: int) -> str:
+    return f"{resource}-{generation:06}"
+
+
+def tree_of(point: str) -> Tree:
+    """What a point holds. Neighbours share most of it, the two resources some of it."""
+    generation = int(point.rpartition("-")[2])
+    folders: dict[bytes, Tree] = {}
+    for folder in range(6):
+        # Every generation changes one folder in three, and the same third has the same content for both.
+        age = generation - (generation - folder) % 3
+        content = random.Random(f"{folder} {age}")
+        folders[b"folder %d" % folder] = {
+            b"%d" % n: content.randbytes(content.randrange(4000)) for n in range(8)
+        }
+    large = random.Random(f"large {generation // 2}").randbytes(150_000)
+    is_small = generation % 4 == 3  # such a generation is one combined object
+    mine = random.Random(point).randbytes(100)
+    return {**folders, b"large": b"" if is_small else large, b"own": mine}
+
+
+@dataclass
+class Desk:
+    """What an actor has at hand."""
+
+    place: Place
+    fence: CatalogFence = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.fence = self.place.fence()
+
+    def newest(self, resource: str) -> int:
+        """The newest generation of which there is a record, -1 if none."""
+        points = self.place.store(self.fence).points()
+        return max((int(p.rpartition("-")[2]) for p in points if p.startswith(resource)), default=-1)
+
+
+Telling = Iterator[tuple[str, ...]]  # before each thing, what it is; and how it went
+Work = Callable[[Desk], Telling]
+
+
+def write(desk: Desk, resource: str) -> Telling:
+    """A backup of the next generation, then the oldest are deleted."""
+    store = desk.place.store(desk.fence)
+    generation = desk.newest(resource) + 1
+    name, before = point_name(resource, generation), point_name(resource, generation - 1)
+    yield "backup", name
+    is_there = generation > 0 and store.find_point(before) is not None
+    try:
+        back_up(store, name, tree_of(name), previous=before if is_there else None, block_bytes=50_000)
+    except WriterRevoked:
+        yield "revoked", name
+        return
+    yield "committed", name
+    for old in range(max(0, generation - KEPT - 2), generation - KEPT + 1):
+        gone = point_name(resource, old)
+        if store.find_point(gone) is not None:
+            yield "delete", gone
+            store.amend(gone, "deletion", {}, written_at=to_micros(SystemClock().now()))
+
+
+def read(desk: Desk) -> Telling:
+    """The newest point comes back as it was. It is deleted only when there are three newer ones."""
+    for resource in RESOURCES:
+        name = point_name(resource, max(0, desk.newest(resource)))
+        yield "restore", name
+        store = desk.place.store(desk.fence)
+        if store.find_point(name) is not None:
+            yield ("equal",) if restore(store, name) == flat(tree_of(name)) else ("WRONG", name)
+
+
+def collect(desk: Desk) -> Telling:
+    yield ("collect",)
+    try:
+        report = desk.place.collect(desk.fence)
+    except CollectionRefused as error:
+        yield "refused", str(error)
+        return
+    yield "collected", *map(str, counts_of(report).values())
+
+
+def read_back(desk: Desk) -> Telling:
+    yield ("scrub",)
+    report = scrub(desk.place.store(desk.fence), budget_bytes=1 << 30, clock=SystemClock())
+    bad = [f"{finding.name}: {finding.what}" for finding in report.findings]
+    yield ("WRONG", *bad) if bad else ("scrubbed", str(report.objects))
+
+
+WORKS: Mapping[str, Work] = {
+    "alpha": lambda desk: write(desk, "alpha"),
+    "beta": lambda desk: write(desk, "beta"),
+    "restorer": read,
+    "collector": collect,
+    "second collector": collect,
+    "scrubber": read_back,
+}
+RESULTS = frozenset({"equal", "collected", "refused", "scrubbed", "committed", "revoked"})  # of a work
+
+
+def judge(place: Place, kept: list[str], *, is_thorough: bool) -> Iterator[str]:
+    """What is wrong with points that were committed and not deleted; nobody else is at work."""
+    store = place.store(place.fence())
+    for point in kept:
+        if store.find_point(point) is None:
+            yield f"{point} is lost"
+        elif restore(store, point) != flat(tree_of(point)):
+            yield f"{point} restores to something else"
+    if is_thorough:
+        yield from verify(place.store(place.fence()), read_data=True).problems
+
+
+def wind_up(place: Place, kept: list[str], deleted: frozenset[str]) -> Iterator[str]:
+    """Left alone, collection comes to an end: nothing is announced, and all that is there is sound."""
+    if not _comes_to_rest(place):
+        yield "collection does not come to an end"
+    yield from judge(place, kept, is_thorough=True)
+    store = place.store(place.fence())
+    for point in sorted(deleted & set(store.points())):
+        # A combined object stays while others need its chunks.
+        if store.is_deleted(point) and len(store.object(f"points/{point}").directory.frames) == 1:
+            yield f"{point} was deleted and is still there"
+
+
+def _comes_to_rest(place: Place) -> bool:
+    fence, quiet = place.fence(), 0
+    backend = LocalBackend(place.vault)
+    for _ in range(LAST_RUNS):
+        began = time.monotonic()
+        report = place.collect(fence)
+        is_busy = report.announced or report.purged or report.repacked or list(backend.list("trash/"))
+        quiet = 0 if is_busy else quiet + 1
+        if quiet == QUIET_RUNS:
+            return True
+        time.sleep(max(0.0, began + DAY_SECONDS - time.monotonic()))
+    return False
