@@ -40,15 +40,6 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
         """StartScanJob DescribeScanJob ListScanJobs GetPITRMalwareScanResults""",
     ),
     (
-        "frameworks come with audit",
-        """CreateFramework DescribeFramework UpdateFramework DeleteFramework ListFrameworks""",
-    ),
-    (
-        "reports come with audit",
-        """CreateReportPlan DescribeReportPlan UpdateReportPlan DeleteReportPlan ListReportPlans
-        StartReportJob DescribeReportJob ListReportJobs""",
-    ),
-    (
         "legal holds come with protection against early deletion",
         """CreateLegalHold GetLegalHold CancelLegalHold ListLegalHolds ListRecoveryPointsByLegalHold""",
     ),

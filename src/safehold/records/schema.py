@@ -7,12 +7,16 @@ from pathlib import Path
 from sqlalchemy import inspect, text
 
 from safehold.core.errors import CatalogVersionError
-from safehold.records import tables_restore_testing, tables_search  # noqa: F401  known by importing them
+from safehold.records import (  # noqa: F401  their tables are known by importing them
+    tables_audit,
+    tables_restore_testing,
+    tables_search,
+)
 from safehold.records.dialect import take_turns
 from safehold.records.engine import Catalog
 from safehold.records.tx import Tx
 
-HEAD = "0005"  # the newest revision in records/migrations/versions
+HEAD = "0006"  # the newest revision in records/migrations/versions
 
 
 def upgrade(catalog: Catalog) -> None:

@@ -125,7 +125,9 @@ def _rules(shape: Shape, value: Any, path: Path) -> Iterator[tuple[Path, str, An
                     yield (*path, name), "is not there", _GONE
             for name, member in shape.members.items():
                 if name in value:
-                    yield from _rules(member, value[name], (*path, name))
+                    found = _rules(member, value[name], (*path, name))
+                    is_required = name in shape.required_members
+                    yield from (rule for rule in found if not (is_required and _is_nothing(rule, path)))
         case "list":
             yield from _lengths(shape, value, path)
             if value:
@@ -140,6 +142,11 @@ def _rules(shape: Shape, value: Any, path: Path) -> Iterator[tuple[Path, str, An
                 yield path, f"above {most}", most + 1
         case "string" if shape.name not in UNENFORCED:
             yield from _texts(shape, value, path)
+
+
+def _is_nothing(rule: tuple[Path, str, Any], path: Path) -> bool:
+    """An empty text in place of a member: where that is required it counts as missing."""
+    return rule[2] == "" and len(rule[0]) == len(path) + 1
 
 
 def _lengths(shape: Shape, value: Any, path: Path) -> Iterator[tuple[Path, str, Any]]:

@@ -11,12 +11,14 @@ from importlib import import_module
 
 FAMILIES: tuple[str, ...] = (
     "backup_jobs",
+    "frameworks",
     "identity",
     "indexes",
     "plan_templates",
     "plans",
     "protected_resources",
     "recovery_points",
+    "reports",
     "restore_jobs",
     "restore_testing_plans",
     "restore_testing_selections",

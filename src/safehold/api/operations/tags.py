@@ -7,19 +7,30 @@ from typing import Any
 
 from safehold.api import existing
 from safehold.api.call import Call, operation
+from safehold.api.operations.frameworks import turn as framework_turn
 from safehold.api.operations.plans import plan_turn
+from safehold.api.operations.reports import turn as report_turn
 from safehold.api.operations.restore_testing_plans import turn as testing_turn
 from safehold.api.pages import Position, page
 from safehold.core.errors import AccessDenied, InvalidParameterValue, ResourceNotFound
 from safehold.domain import arns
 from safehold.domain import tags as tag_rules
 from safehold.domain.recovery_points import RecoveryPoint
-from safehold.records import amendments, plans, recovery_points, restore_testing, tags, vaults
+from safehold.records import (
+    amendments,
+    frameworks,
+    plans,
+    recovery_points,
+    reports,
+    restore_testing,
+    tags,
+    vaults,
+)
 from safehold.records.amendments import AmendmentKind
 from safehold.records.dialect import take_turns
 
 # Kinds of AWS Backup's own that can have tags and that nobody can have made here yet.
-_NOT_HERE = frozenset({"framework", "report-plan", "legal-hold", "tiering-configuration"})
+_NOT_HERE = frozenset({"legal-hold", "tiering-configuration"})
 
 
 @operation("ListTags")
@@ -95,12 +106,32 @@ def _check_testing_plan(call: Call, arn: str, to_change: bool) -> None:
     if plan is not None and to_change:
         take_turns(call.tx, testing_turn(call, plan.name))
         plan = restore_testing.find_plan_by_arn(call.tx, arn)
-    if plan is None:
+    _check_found(plan, arn)
+
+
+def _check_framework(call: Call, arn: str, to_change: bool) -> None:
+    if to_change:
+        take_turns(call.tx, framework_turn(call))
+    _check_found(frameworks.find_by_arn(call.tx, arn), arn)
+
+
+def _check_report_plan(call: Call, arn: str, to_change: bool) -> None:
+    if to_change:
+        take_turns(call.tx, report_turn(call))
+    _check_found(reports.find_plan_by_arn(call.tx, arn), arn)
+
+
+def _check_found(found: object, arn: str) -> None:
+    if found is None:
         raise ResourceNotFound(f"Cannot find {arn}", context=arn)
 
 
 # Raises ResourceNotFound unless that thing is there; it stays until the request is done if it is changed.
-_OWN_KINDS: Mapping[str, Callable[[Call, str, bool], None]] = {"restore-testing-plan": _check_testing_plan}
+_OWN_KINDS: Mapping[str, Callable[[Call, str, bool], None]] = {
+    "framework": _check_framework,
+    "report-plan": _check_report_plan,
+    "restore-testing-plan": _check_testing_plan,
+}
 
 
 def _check_vault(call: Call, arn: str, *, to_change: bool) -> None:
