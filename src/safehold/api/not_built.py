@@ -32,10 +32,6 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
         """StartCopyJob DescribeCopyJob ListCopyJobs""",
     ),
     (
-        "job summaries come with reports",
-        """ListBackupJobSummaries ListCopyJobSummaries ListRestoreJobSummaries ListScanJobSummaries""",
-    ),
-    (
         "malware scans come in a later release",
         """StartScanJob DescribeScanJob ListScanJobs GetPITRMalwareScanResults""",
     ),

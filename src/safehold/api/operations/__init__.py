@@ -13,6 +13,7 @@ FAMILIES: tuple[str, ...] = (
     "backup_jobs",
     "frameworks",
     "identity",
+    "job_summaries",
     "indexes",
     "plan_templates",
     "plans",

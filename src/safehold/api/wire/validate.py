@@ -2,8 +2,9 @@
 
 Required members, lengths, ranges, patterns and enumerations, read off the shapes. Where AWS itself does not
 enforce what its model says, neither do we; `RELAXED` and `FREE_ENUMS` are the whole list of it.
-Source: model 2018-11-15; AWS Backup Developer Guide for what is not enforced (resource type names with
-blanks, `StringEquals` in every example, the vault `aws/efs/automatic-backup-vault`, `accountId=*`).
+Source: model 2018-11-15, also its documentation of `ListBackupJobSummaries` (`AccountId=ANY`); AWS Backup
+Developer Guide for what is not enforced (resource type names with blanks, `StringEquals` in every example,
+the vault `aws/efs/automatic-backup-vault`, `accountId=*`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from safehold.core.errors import InvalidParameterValue, MissingParameterValue, W
 RELAXED: Mapping[str, re.Pattern[str] | None] = {
     "ResourceType": None,
     "BackupVaultName": re.compile(r"aws/[a-zA-Z0-9\-_/]{1,60}|[a-zA-Z0-9\-_]{2,50}", re.ASCII),
-    "AccountId": re.compile(r"\*|[0-9]{12}", re.ASCII),
+    "AccountId": re.compile(r"\*|ANY|AGGREGATE_ALL|[0-9]{12}", re.ASCII),
 }
 FREE_ENUMS = frozenset({"ConditionType"})
 # These name a new vault, so that the model's own pattern holds.
