@@ -31,12 +31,16 @@ RESTORE = {
     "RUNNING": "RUNNING RUNNING COMPLETED COMPLETED FAILED FAILED RUNNING ABORTED",
     "ABORTING": "- - - - - - - -",
 }
+COPY = {
+    "CREATED": "CREATED RUNNING - - FAILED FAILED CREATED FAILED",
+    "RUNNING": "RUNNING RUNNING COMPLETED PARTIAL FAILED FAILED RUNNING FAILED",
+}
 NEVER = "- - - - - - - -"
 
 
 def _cases() -> list[object]:
     cases = []
-    for kind, table in ((JobKind.BACKUP, BACKUP), (JobKind.RESTORE, RESTORE)):
+    for kind, table in ((JobKind.BACKUP, BACKUP), (JobKind.RESTORE, RESTORE), (JobKind.COPY, COPY)):
         for state in JobState:
             afters = table.get(state, NEVER).split()
             for event, after in zip(JobEvent, afters, strict=True):
@@ -66,13 +70,15 @@ def test_every_end_has_its_event_and_no_other_state_has() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "key"),
-    [(JobKind.BACKUP, "arn:r"), (JobKind.RESTORE, None), (JobKind.INDEX, "index arn:p")],
+    [
+        (JobKind.BACKUP, "arn:r"),
+        (JobKind.RESTORE, None),
+        (JobKind.INDEX, "index arn:p"),
+        (JobKind.COPY, "copy arn:r arn:v"),
+    ],
 )
-def test_a_backup_keeps_its_resource_and_an_index_job_its_point_to_itself(
-    kind: JobKind, key: str | None
-) -> None:
+def test_what_a_job_keeps_to_itself(kind: JobKind, key: str | None) -> None:
     now = datetime(2030, 1, 1, tzinfo=UTC)
-    job = Job(
-        "j", kind, "1" * 12, "us-east-1", "CREATED", "arn:r", "EFS", now, {}, recovery_point_arn="arn:p"
-    )
+    own = {"recovery_point_arn": "arn:p", "vault_arn": "arn:v"}
+    job = Job("j", kind, "1" * 12, "us-east-1", "CREATED", "arn:r", "EFS", now, {}, **own)
     assert exclusive_key(job) == key

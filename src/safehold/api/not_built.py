@@ -28,10 +28,6 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
         """DisassociateRecoveryPoint DisassociateRecoveryPointFromParent""",
     ),
     (
-        "copies to another vault or site come with copy jobs",
-        """StartCopyJob DescribeCopyJob ListCopyJobs""",
-    ),
-    (
         "malware scans come in a later release",
         """StartScanJob DescribeScanJob ListScanJobs GetPITRMalwareScanResults""",
     ),

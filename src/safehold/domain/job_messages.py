@@ -15,16 +15,19 @@ NOT_STARTED: Mapping[JobKind, str] = {
     JobKind.RESTORE: "Restore job was unable to start within the specified start window. "
     "Try increasing your start window.",
     JobKind.INDEX: "The search index was not begun in time.",
+    JobKind.COPY: "Copy job expired before completion.",
 }
 NOT_COMPLETED: Mapping[JobKind, str] = {
     JobKind.BACKUP: "Backup job expired before completion.",
     JobKind.RESTORE: "Restore job expired before completion.",
     JobKind.INDEX: "The search index was not done in time.",
+    JobKind.COPY: "Copy job expired before completion.",
 }
 STOPPED: Mapping[JobKind, str] = {
     JobKind.BACKUP: "Backup job was stopped by user.",
     JobKind.RESTORE: "Restore job was stopped by user.",
     JobKind.INDEX: "The making of the search index was stopped.",
+    JobKind.COPY: "Copy job was stopped.",
 }
 
 

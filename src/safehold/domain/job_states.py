@@ -82,7 +82,24 @@ _RESTORE: Mapping[JobState, Mapping[JobEvent, JobState]] = {
     if state is not JobState.ABORTING
 }
 
-_TABLES = {JobKind.BACKUP: _BACKUP, JobKind.RESTORE: _RESTORE, JobKind.INDEX: _RESTORE}
+# Nobody stops a copy, and it has no window: it waits, runs, and ends well or not.
+_COPY_INSTEAD = {
+    JobState.PENDING: JobState.CREATED,
+    JobState.EXPIRED: JobState.FAILED,
+    JobState.ABORTED: JobState.FAILED,
+}
+_COPY: Mapping[JobState, Mapping[JobEvent, JobState]] = {
+    state: {
+        event: state if event is JobEvent.REQUEST_ABORT else _COPY_INSTEAD.get(after, after)
+        for event, after in table.items()
+    }
+    for state, table in (
+        (JobState.CREATED, _BACKUP[JobState.PENDING]),
+        (JobState.RUNNING, _BACKUP[JobState.RUNNING]),
+    )
+}
+
+_TABLES = {JobKind.BACKUP: _BACKUP, JobKind.RESTORE: _RESTORE, JobKind.COPY: _COPY, JobKind.INDEX: _RESTORE}
 
 ACTIVE = (JobState.CREATED, JobState.PENDING, JobState.RUNNING, JobState.ABORTING)
 ENDED = tuple(state for state in JobState if state not in ACTIVE)
@@ -105,9 +122,12 @@ def ending(state: JobState) -> JobEvent:
 def exclusive_key(job: Job) -> str | None:
     """What only one job at a time may hold, or None. A resource has one backup job; restores keep off nobody.
 
-    A point is indexed by one job at a time.
+    A point is indexed by one job at a time. A resource's points are copied to one vault one after the other,
+    so that each builds on the one before; copies keep no backup waiting.
     Source: AWS Backup Developer Guide, "Quotas": one concurrent backup or copy job per resource.
     """
     if job.kind is JobKind.INDEX:
         return f"index {job.recovery_point_arn}"
+    if job.kind is JobKind.COPY:
+        return f"copy {job.resource_arn} {job.vault_arn}"
     return job.resource_arn if job.kind is JobKind.BACKUP else None

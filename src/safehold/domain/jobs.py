@@ -12,6 +12,7 @@ from typing import Any
 class JobKind(StrEnum):
     BACKUP = "backup"
     RESTORE = "restore"
+    COPY = "copy"
     INDEX = "index"  # makes a recovery point's search index
 
 

@@ -33,6 +33,8 @@ class JobFilter:
     resource_type: str | None = None
     vault_name: str | None = None
     parent_job_id: str | None = None
+    vault_arn: str | None = None
+    recovery_point_arn: str | None = None
     message_category: str | None = None  # whatever its case: AWS's own pages differ in it
     created_since: datetime | None = None
     created_until: datetime | None = None
@@ -132,6 +134,8 @@ _COMPARED: Mapping[str, tuple[ColumnElement[Any], Callable[[Any, Any], Any]]] = 
     "resource_arn": (t.c.resource_arn, operator.eq),
     "resource_type": (t.c.resource_type, operator.eq),
     "vault_name": (t.c.vault_name, operator.eq),
+    "vault_arn": (t.c.vault_arn, operator.eq),
+    "recovery_point_arn": (t.c.recovery_point_arn, operator.eq),
     "parent_job_id": (t.c.parent_job_id, operator.eq),
     "message_category": (func.lower(t.c.message_category), lambda column, wanted: column == wanted.lower()),
     "created_since": (t.c.created_at, operator.ge),

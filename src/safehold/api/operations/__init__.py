@@ -11,6 +11,7 @@ from importlib import import_module
 
 FAMILIES: tuple[str, ...] = (
     "backup_jobs",
+    "copy_jobs",
     "frameworks",
     "identity",
     "job_summaries",

@@ -192,7 +192,7 @@ def _shown(job: Job, known: Mapping[str, Vault]) -> dict[str, Any]:
         "ResourceType": job.resource_type,
         "ResourceName": job.resource_name,
         "IamRoleArn": job.role_arn,
-        "CreatedBy": None if request.created_by is None else _creator(request.created_by),
+        "CreatedBy": None if request.created_by is None else creator_members(request.created_by),
         "BackupOptions": request.backup_options or None,
         "IsParent": False,
         "ParentJobId": job.parent_job_id,
@@ -229,7 +229,8 @@ def _progress_members(job: Job) -> dict[str, Any]:
     }
 
 
-def _creator(created_by: CreatedBy) -> dict[str, Any]:
+def creator_members(created_by: CreatedBy) -> dict[str, Any]:
+    """The members of `RecoveryPointCreator`."""
     return {
         "BackupPlanId": created_by.plan_id,
         "BackupPlanArn": created_by.plan_arn,

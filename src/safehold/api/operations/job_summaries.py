@@ -39,7 +39,7 @@ def list_backup_job_summaries(call: Call, req: Request) -> Answer:
 @operation("ListCopyJobSummaries")
 def list_copy_job_summaries(call: Call, req: Request) -> Answer:
     """Counts of copy jobs. Source: model `ListCopyJobSummaries`; docs/parity/job-summaries.md."""
-    return _summaries(call, req, "copy", _OF_JOBS, answer="CopyJobSummaries")
+    return _summaries(call, req, JobKind.COPY, _OF_JOBS, answer="CopyJobSummaries")
 
 
 @operation("ListRestoreJobSummaries")

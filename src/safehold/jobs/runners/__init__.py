@@ -9,6 +9,7 @@ from safehold.core.clock import Clock
 from safehold.domain.jobs import JobKind
 from safehold.jobs.context import Runner
 from safehold.jobs.runners.backup import BackupRunner
+from safehold.jobs.runners.copy import CopyRunner
 from safehold.jobs.runners.index import IndexRunner
 from safehold.jobs.runners.restore import RestoreRunner
 from safehold.jobs.vaults import VaultAccess
@@ -21,9 +22,11 @@ def all_runners(
     """What a worker can run."""
     backup = BackupRunner(catalog, access, connector_of, clock)
     restore = RestoreRunner(catalog, access, connector_of, clock)
+    copy = CopyRunner(catalog)
     index = IndexRunner(catalog, access, clock)
     return {
         JobKind.BACKUP: Runner(backup.run, backup.settle, backup.discard),
         JobKind.RESTORE: Runner(restore.run, restore.settle),
+        JobKind.COPY: Runner(copy.run),
         JobKind.INDEX: Runner(index.run, index.settle),
     }
