@@ -28,7 +28,10 @@ ATTACKS: Mapping[str, list[dict[str, Any]]] = {
     ],
 }
 # What sounds like it and cannot, with the reason.
-HARMLESS: Mapping[str, str] = {}
+HARMLESS: Mapping[str, str] = {
+    "UpdateRecoveryPointIndexSettings": "an index is made from the point, and can be made again",
+    "CancelLegalHold": "whoever may put a hold may let it go; it opens no lock (test_holds.py)",
+}
 SOUNDS_LIKE_IT = re.compile(
     r"^(Delete|Disassociate|Update|Put|Cancel|Revoke)\w*(BackupVault|RecoveryPoint|LegalHold|RestoreAccess)"
 )

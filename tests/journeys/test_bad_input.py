@@ -82,9 +82,8 @@ def test_a_damaged_pack_costs_the_files_in_it_and_names_them(service: Service, t
     before = vault_folders(service)
     tree = tmp_path / "tree"
     tree.mkdir()
-    for number in range(
-        11
-    ):  # each a chunk of its own frame; an odd number: the pack's middle lies inside one
+    # Each is a chunk of its own frame; an odd number, so that the pack's middle lies inside one.
+    for number in range(11):
         (tree / f"{number}.bin").write_bytes(os.urandom(900 << 10))
     arn = service.add_source("damaged", tree)
     point = service.back_up(arn, "damaged")["RecoveryPointArn"]

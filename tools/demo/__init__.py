@@ -1,1 +1,1 @@
-"""`make demo`: a real tree is backed up on schedule, lost, restored and locked, through the AWS Backup API."""
+"""`make demo`: a real tree is backed up on schedule, lost, restored and locked, through the API."""

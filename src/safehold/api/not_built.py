@@ -32,10 +32,6 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
         """StartScanJob DescribeScanJob ListScanJobs GetPITRMalwareScanResults""",
     ),
     (
-        "legal holds come with protection against early deletion",
-        """CreateLegalHold GetLegalHold CancelLegalHold ListLegalHolds ListRecoveryPointsByLegalHold""",
-    ),
-    (
         "settings of an organization come with the full API",
         """DescribeGlobalSettings UpdateGlobalSettings""",
     ),

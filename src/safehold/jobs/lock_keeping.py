@@ -19,6 +19,7 @@ from safehold.domain import locking
 from safehold.domain.locking import LockStage
 from safehold.domain.recovery_points import RecoveryPoint
 from safehold.domain.vaults import Vault
+from safehold.jobs.hold_keeping import HoldKeeping
 from safehold.jobs.locks import retention_for
 from safehold.jobs.vaults import VaultAccess
 from safehold.records import point_locks, vault_locks, vaults
@@ -43,6 +44,7 @@ class LockKeeping:
     access: VaultAccess
     clock: Clock
     _thread: threading.Thread | None = field(default=None)
+    _holds: HoldKeeping | None = field(default=None)  # for as long as this: it remembers what is damaged
 
     def start_due(self) -> None:
         """Begin what is due, unless it is going on already."""
@@ -56,6 +58,9 @@ class LockKeeping:
             known = [vault for vault in vaults.every(tx) if vault.is_locked]
         for vault in known:
             self._survive(vault)
+        if self._holds is None:
+            self._holds = HoldKeeping(self.catalog, self.access, self.clock)
+        self._holds.work()
 
     def _survive(self, vault: Vault) -> None:
         try:

@@ -18,6 +18,7 @@ from safehold.domain.backup_requests import CreatedBy
 from safehold.domain.lifecycle import Lifecycle
 from safehold.domain.recovery_points import PointStatus, RecoveryPoint, StorageClass
 from safehold.records import point_indexes, protected_resources, tags
+from safehold.records.held_points import is_heeded
 from safehold.records.keyset import beyond
 from safehold.records.tables import recovery_point as t
 from safehold.records.tables import vault
@@ -122,11 +123,15 @@ def update_point(tx: Tx, point_id: str, **values: Any) -> bool:
 
 
 def expired(tx: Tx, *, now: datetime, limit: int) -> list[RecoveryPoint]:
-    """Points whose retention has ended and that nobody deletes yet, the longest overdue first."""
+    """Points whose retention has ended and that nobody deletes yet, the longest overdue first.
+
+    A vault lock lets points expire, a legal hold does not: what one covers is left out.
+    """
     standing = (PointStatus.COMPLETED, PointStatus.AVAILABLE, PointStatus.PARTIAL, PointStatus.STOPPED)
     found: list[RecoveryPoint] = []
     for status in standing:
-        query = select(t).where(t.c.status == status, t.c.delete_at <= now).order_by(t.c.delete_at, t.c.id)
+        over = (t.c.status == status, t.c.delete_at <= now, ~is_heeded())
+        query = select(t).where(*over).order_by(t.c.delete_at, t.c.id)
         found += [from_row(row) for row in tx.execute(query.limit(limit))]
     return sorted(found, key=lambda point: (point.delete_at or now, point.id))[:limit]
 

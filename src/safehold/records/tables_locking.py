@@ -1,8 +1,8 @@
-"""Tables of vault locks; see tables.py for what all tables have in common."""
+"""Tables of vault locks and legal holds; see tables.py for what all tables have in common."""
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, false
+from sqlalchemy import JSON, Boolean, Column, Index, Integer, String, Table, Text, false
 
 from safehold.records.tables import UtcDateTime, metadata
 
@@ -28,4 +28,39 @@ point_lock = Table(
     Column("until", UtcDateTime),  # None: no retention
     Column("is_held", Boolean, nullable=False, default=False, server_default=false()),
     Index("ix_point_lock_vault", "vault_id", "is_held"),
+)
+
+legal_hold = Table(
+    "legal_hold",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("arn", String(2048), nullable=False, unique=True),
+    Column("account_id", String(12), nullable=False),
+    Column("site", String(64), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("status", String(16), nullable=False, index=True),
+    Column("vault_names", JSON, nullable=False),
+    Column("resource_arns", JSON, nullable=False),
+    Column("from_at", UtcDateTime),
+    Column("to_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("cancel_description", Text),
+    Column("canceled_at", UtcDateTime),
+    Column("retain_until", UtcDateTime),
+    Index("ix_legal_hold_listing", "account_id", "site", "created_at", "id"),
+)
+
+# What a hold covers: of one vault, or of one resource, or everything (both are null), in a range of time.
+legal_hold_scope = Table(
+    "legal_hold_scope",
+    metadata,
+    Column("hold_id", String(36), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("account_id", String(12), nullable=False),
+    Column("site", String(64), nullable=False),
+    Column("vault_id", String(36)),
+    Column("resource_arn", String(2048)),
+    Column("from_at", UtcDateTime),  # inclusive
+    Column("before", UtcDateTime),  # exclusive
 )

@@ -12,7 +12,7 @@ from typing import Any
 
 from safehold.domain.sample_plans import SAMPLES
 from tests.api.contract.client import StockClient
-from tests.api.job_world import ACCOUNT, POINT, ROLE, SITE, TREE, VAULT_ARN
+from tests.api.job_world import ACCOUNT, POINT, ROLE, SHARE, SITE, TREE, VAULT_ARN
 
 RULE = {"RuleName": "daily", "TargetBackupVaultName": "Main", "ScheduleExpression": "cron(0 5 ? * * *)"}
 PLAN = {"BackupPlanName": "plan_1", "Rules": [RULE]}
@@ -45,7 +45,7 @@ TIERING = {
         {"Resources": ["*"], "TieringDownSettingsInDays": 60, "ResourceType": "S3"},
     ],
 }
-HELD = {"VaultNames": ["Main"]}
+HELD = {"ResourceIdentifiers": [SHARE]}  # which has no points: those of Main may be deleted
 OTHER_VAULT = f"arn:aws:backup:{SITE}:{ACCOUNT}:backup-vault:other"
 
 # By the name of a member, or of a shape.

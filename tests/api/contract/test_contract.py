@@ -33,10 +33,12 @@ UNSERVED = {"UnknownOperationException", "InvalidSignatureException"}
 # What went well the last time somebody looked; more is welcome, less is a loss.
 WENT_WELL = frozenset(
     {
+        "CancelLegalHold",
         "CreateBackupPlan",
         "CreateBackupSelection",
         "CreateBackupVault",
         "CreateFramework",
+        "CreateLegalHold",
         "CreateReportPlan",
         "CreateRestoreTestingPlan",
         "CreateRestoreTestingSelection",
@@ -61,6 +63,7 @@ WENT_WELL = frozenset(
         "GetBackupPlanFromJSON",
         "GetBackupPlanFromTemplate",
         "GetBackupSelection",
+        "GetLegalHold",
         "GetRecoveryPointRestoreMetadata",
         "GetRestoreJobMetadata",
         "GetRestoreTestingInferredMetadata",
@@ -77,9 +80,11 @@ WENT_WELL = frozenset(
         "ListCopyJobSummaries",
         "ListCopyJobs",
         "ListFrameworks",
+        "ListLegalHolds",
         "ListProtectedResources",
         "ListProtectedResourcesByBackupVault",
         "ListRecoveryPointsByBackupVault",
+        "ListRecoveryPointsByLegalHold",
         "ListRecoveryPointsByResource",
         "ListReportJobs",
         "ListReportPlans",

@@ -16,6 +16,7 @@ FAMILIES: tuple[str, ...] = (
     "identity",
     "job_summaries",
     "indexes",
+    "legal_holds",
     "plan_templates",
     "plans",
     "protected_resources",

@@ -27,7 +27,7 @@ from safehold.domain.recovery_points import (
     with_lifecycle,
 )
 from safehold.domain.vaults import Vault
-from safehold.records import amendments, recovery_points, vaults
+from safehold.records import amendments, legal_holds, recovery_points, vaults
 from safehold.records.amendments import AmendmentKind
 
 STRICT_MIN_RESULTS_OF_RDS = 20  # Source: model 2018-11-15 `ListRecoveryPointsByResource`, note on Amazon RDS
@@ -151,7 +151,12 @@ def delete_recovery_point(call: Call, req: Mapping[str, Any]) -> None:
     # ORDER: the vault's row first, here and where points come and go (records/recovery_points.py).
     vault = existing.vault_to_change(call, req)
     point = existing.point_to_change(call, vault, req)
-    check_deletable(point, vault, has_children=recovery_points.has_children(call.tx, point), is_held=False)
+    check_deletable(
+        point,
+        vault,
+        has_children=recovery_points.has_children(call.tx, point),
+        is_held=legal_holds.is_point_held(call.tx, point.id),
+    )
     recovery_points.update_point(call.tx, point.id, status=PointStatus.DELETING)
     fact = {"by": call.principal.arn, "reason": "request"}
     amendments.add(call.tx, point, AmendmentKind.DELETION, fact, now=call.now)
