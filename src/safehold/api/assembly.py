@@ -9,13 +9,14 @@ from safehold.api.wire.app import App
 from safehold.api.wire.gateway import Gateway
 from safehold.core.clock import Clock, SystemClock
 from safehold.core.secrets import RootKey
-from safehold.records.access_keys import KeyLookup
+from safehold.records.access_keys import KeyLookup, box
 from safehold.records.engine import Catalog
 
 
 def api_config(root_key: RootKey, *, aws_limits: str) -> ApiConfig:
     """What every process of the installation has in common; page tokens of one are good at another."""
-    return ApiConfig(page_key=root_key.derive("page-tokens"), aws_limits=aws_limits)
+    page_key = root_key.derive("page-tokens")
+    return ApiConfig(page_key=page_key, aws_limits=aws_limits, key_box=box(root_key))
 
 
 def api_app(catalog: Catalog, root_key: RootKey, *, aws_limits: str, clock: Clock | None = None) -> App:
@@ -26,5 +27,8 @@ def api_app(catalog: Catalog, root_key: RootKey, *, aws_limits: str, clock: Cloc
     handlers()
     endpoints()
     config = api_config(root_key, aws_limits=aws_limits)
-    find_key = keys_of(KeyLookup(catalog, root_key))
-    return App(Gateway(catalog, config, find_key=find_key, clock=clock or SystemClock()))
+    lookup = KeyLookup(catalog, root_key)
+    gateway = Gateway(
+        catalog, config, find_key=keys_of(lookup), note_use=lookup.note_use, clock=clock or SystemClock()
+    )
+    return App(gateway)

@@ -16,6 +16,7 @@ from safehold.domain.arns import default_key_arn
 from safehold.domain.quotas import Quotas
 
 if TYPE_CHECKING:
+    from safehold.core.secrets import SecretBox
     from safehold.records.tx import Tx
 
 
@@ -35,12 +36,14 @@ class ApiConfig:
     aws_limits  "strict" refuses what AWS's own cloud refuses; "extended" allows more
     quotas      how many of each thing there may be
     page_key    signs page tokens; at least 16 random bytes, the same in every process of an installation
+    key_box     seals the secrets of access keys that are made; None where none can be
     """
 
     page_key: bytes = field(repr=False)
     partition: str = "aws"
     aws_limits: str = "extended"
     quotas: Quotas = field(default_factory=Quotas)
+    key_box: SecretBox | None = field(default=None, repr=False, compare=False)
 
     def default_key_arn(self, site: str, account_id: str) -> str:
         """The ARN that stands for a site's own key, where AWS has the alias `aws/backup`; always the same."""

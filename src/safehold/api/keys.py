@@ -16,7 +16,7 @@ def keys_of(lookup: KeyLookup) -> FindKey:
         key = lookup.find(key_id, now=now)
         if key is None:
             return None
-        principal = Principal(account_id=key.account_id, arn=key.principal_arn, user_id=key.user_id)
-        return KeyRecord(key.secret, principal, expires_at=key.expires_at)
+        principal = Principal(account_id=key.account_id, arn=key.principal_arn, user_id=key.caller_id)
+        return KeyRecord(key.secret, principal, key.session_token, key.expires_at)
 
     return find

@@ -12,6 +12,7 @@
     │  ├─ ResourceNotFound          ResourceNotFoundException
     │  ├─ AccessDenied              AccessDeniedException
     │  ├─ NotBuilt                  an operation of the model that has no handler yet
+    │  ├─ ServiceRefusal            what a service beside AWS Backup has a name of its own for
     │  └─ WireError                 the request itself: signature, route, form; carries its own code
     ├─ ConfigError               the installation is set up wrongly
     │  ├─ DataFolderLocked          another `serve` uses this data folder
@@ -136,6 +137,15 @@ class NotBuilt(RequestError):
     def __init__(self, operation: str, reason: str) -> None:
         self.operation = operation
         super().__init__(f"{operation} is not available: {reason}")
+
+
+class ServiceRefusal(RequestError):
+    """IAM's NoSuchEntity, say. Each service's codes stand with its operations."""
+
+    def __init__(self, wire_code: str, message: str, *, http_status: int = 400) -> None:
+        self.wire_code = wire_code
+        self.http_status = http_status
+        super().__init__(message)
 
 
 class WireError(RequestError):

@@ -37,6 +37,26 @@ def new_role_id() -> str:
     return "AROA" + base64.b32encode(secrets.token_bytes(10)).decode()
 
 
+def new_temporary_key_id() -> str:
+    """A fresh id of a temporary access key: `ASIA` and sixteen characters of base 32."""
+    return "ASIA" + base64.b32encode(secrets.token_bytes(10)).decode()
+
+
+def new_session_token() -> str:
+    """A fresh session token: 128 characters, nothing to be read from them."""
+    return base64.b64encode(secrets.token_bytes(96)).decode()
+
+
+def new_user_id() -> str:
+    """A fresh user id: `AIDA` and sixteen characters of base 32."""
+    return "AIDA" + base64.b32encode(secrets.token_bytes(10)).decode()
+
+
+def new_policy_id() -> str:
+    """A fresh policy id: `ANPA` and sixteen characters of base 32."""
+    return "ANPA" + base64.b32encode(secrets.token_bytes(10)).decode()
+
+
 def new_secret_access_key() -> str:
     """A fresh secret access key, forty characters."""
     return base64.b64encode(secrets.token_bytes(30)).decode()

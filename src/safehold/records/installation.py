@@ -12,9 +12,10 @@ from safehold.core.errors import AlreadyInstalled, ConfigError, RootKeyError
 from safehold.core.secrets import RootKey
 from safehold.domain import arns
 from safehold.domain.access_keys import AccessKey
+from safehold.domain.aws_policies import OF_DEFAULT_ROLE
 from safehold.domain.roles import BACKUP_SERVICE, DEFAULT_ROLE_NAME, DEFAULT_ROLE_PATH, Role, trust
 from safehold.domain.vaults import DEFAULT_VAULT, Vault, check_site_name
-from safehold.records import access_keys, roles, schema, sites, vaults
+from safehold.records import access_keys, identities, roles, schema, sites, vaults
 from safehold.records.dialect import take_turns
 from safehold.records.engine import Catalog
 from safehold.records.tables import access_key, account
@@ -61,7 +62,9 @@ def create(
         _insert_account(tx, made, root_key, now=now)
         sites.insert_site(tx, region, storage_url=storage_url, now=now)
         vaults.insert_if_new(tx, _default_vault(made, now))
-        roles.insert_role(tx, _default_role(made, now))
+        role = _default_role(made, now)
+        roles.insert_role(tx, role)
+        identities.attach(tx, [role.arn], OF_DEFAULT_ROLE)
     return made
 
 

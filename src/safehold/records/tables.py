@@ -79,6 +79,8 @@ role = Table(
     Column("name", String(64), nullable=False),
     Column("trust_policy", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("description", Text),
+    Column("max_session_seconds", Integer),
     UniqueConstraint("account_id", "name"),
 )
 
@@ -87,12 +89,18 @@ access_key = Table(
     metadata,
     Column("id", String(32), primary_key=True),
     Column("account_id", String(12), ForeignKey("account.id"), nullable=False),
-    Column("principal_arn", String(2048), nullable=False),
+    Column("principal_arn", String(2048), nullable=False, index=True),
     Column("user_id", String(64), nullable=False),
     Column("sealed_secret", LargeBinary, nullable=False),
     Column("status", String(16), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    Column("expires_at", UtcDateTime),
+    Column("expires_at", UtcDateTime, index=True),
+    # Of temporary keys alone: the token that goes with them, and the user or role that they are from.
+    Column("sealed_token", LargeBinary),
+    Column("issuer_arn", String(2048), index=True),
+    Column("last_used_at", UtcDateTime),
+    Column("last_used_service", String(64)),
+    Column("last_used_site", String(128)),
 )
 
 site = Table(
@@ -411,4 +419,5 @@ setting = Table(
 )
 
 # Each family's tables stand beside this module; whoever has this one has them all.
+from safehold.records import tables_identity as tables_identity  # noqa: E402
 from safehold.records import tables_locking as tables_locking  # noqa: E402

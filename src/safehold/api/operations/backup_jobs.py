@@ -8,6 +8,7 @@ from typing import Any
 from safehold.api import lifecycles
 from safehold.api.call import Call, operation
 from safehold.api.job_lists import page_of_jobs, percent
+from safehold.api.pass_role import check_passable
 from safehold.api.request_ids import idempotency_key
 from safehold.core.errors import InvalidParameterValue, InvalidRequest, ResourceNotFound
 from safehold.core.ids import new_id
@@ -20,14 +21,13 @@ from safehold.domain.lifecycle import lifecycle_fault
 from safehold.domain.limits import AwsLimits
 from safehold.domain.resource_types import is_supported
 from safehold.domain.resources import Resource
-from safehold.domain.roles import check_assumable
 from safehold.domain.vaults import Vault
 from safehold.domain.windows import (
     DEFAULT_COMPLETION_WINDOW_MINUTES,
     DEFAULT_START_WINDOW_MINUTES,
     window_fault,
 )
-from safehold.records import claims, idempotency, jobs, resources, roles, settings, vaults
+from safehold.records import claims, idempotency, jobs, resources, settings, vaults
 from safehold.records.jobs import JobFilter
 
 # Source: model 2018-11-15 `StopBackupJob`; docs/parity/jobs.md, "stop".
@@ -107,7 +107,7 @@ def _wanted(call: Call, req: Mapping[str, Any]) -> Job:
     vault = vaults.find(call.tx, account_id=call.account_id, site=call.site, name=req["BackupVaultName"])
     if vault is None:
         raise ResourceNotFound(f"Cannot find backup vault {req['BackupVaultName']}.")
-    check_assumable(roles.find(call.tx, req["IamRoleArn"]), req["IamRoleArn"])
+    check_passable(call, req["IamRoleArn"])
     target = Target(
         account_id=call.account_id,
         site=call.site,

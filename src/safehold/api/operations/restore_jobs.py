@@ -10,6 +10,7 @@ from typing import Any
 from safehold.api.call import Call, operation
 from safehold.api.job_lists import page_of_jobs, percent
 from safehold.api.operations.restore_validation import test_members
+from safehold.api.pass_role import check_passable
 from safehold.api.request_ids import idempotency_key
 from safehold.core.errors import (
     InvalidParameterValue,
@@ -27,8 +28,7 @@ from safehold.domain.restore_requests import (
     check_metadata,
     items_of,
 )
-from safehold.domain.roles import check_assumable
-from safehold.records import idempotency, jobs, recovery_points, resources, roles, vaults
+from safehold.records import idempotency, jobs, recovery_points, resources, vaults
 from safehold.records.jobs import JobFilter
 
 RESTORABLE = frozenset({PointStatus.COMPLETED, PointStatus.AVAILABLE, PointStatus.PARTIAL})
@@ -124,7 +124,7 @@ def _role(call: Call, req: Mapping[str, Any]) -> str:
     arn = req.get("IamRoleArn")
     if not arn:
         raise MissingParameterValue("IamRoleArn is required: a restore job runs as that role")
-    check_assumable(roles.find(call.tx, arn), arn)
+    check_passable(call, arn)
     return str(arn)
 
 

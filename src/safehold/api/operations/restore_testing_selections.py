@@ -10,6 +10,7 @@ from safehold.api import existing
 from safehold.api.call import Call, operation
 from safehold.api.operations.restore_testing_plans import plan_of, turn
 from safehold.api.pages import Position, page
+from safehold.api.pass_role import check_passable
 from safehold.api.request_ids import creator_request_id
 from safehold.core.errors import AlreadyExists
 from safehold.domain.inferred_metadata import inferred_metadata
@@ -17,8 +18,7 @@ from safehold.domain.limits import AwsLimits
 from safehold.domain.quotas import check_room
 from safehold.domain.restore_testing import RestoreTestingPlan, RestoreTestingSelection, TagCondition
 from safehold.domain.restore_testing_checks import check_testing_selection
-from safehold.domain.roles import check_assumable
-from safehold.records import restore_testing, roles
+from safehold.records import restore_testing
 from safehold.records.dialect import take_turns
 
 Request = Mapping[str, Any]
@@ -156,7 +156,7 @@ def _read_conditions(
 
 def _check(call: Call, selection: RestoreTestingSelection) -> None:
     check_testing_selection(selection, AwsLimits(call.config.aws_limits))
-    check_assumable(roles.find(call.tx, selection.role_arn), selection.role_arn)
+    check_passable(call, selection.role_arn)
 
 
 def _replayed(earlier: RestoreTestingSelection, wanted: RestoreTestingSelection) -> RestoreTestingSelection:

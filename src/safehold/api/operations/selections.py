@@ -11,15 +11,15 @@ from typing import Any
 from safehold.api.call import Call, operation
 from safehold.api.operations.plans import plan_turn
 from safehold.api.pages import page
+from safehold.api.pass_role import check_passable
 from safehold.api.request_ids import creator_request_id
 from safehold.core.errors import AlreadyExists, InvalidParameterValue, LimitExceeded
 from safehold.core.ids import new_id
 from safehold.domain.limits import AwsLimits
 from safehold.domain.plans import PlanVersion
-from safehold.domain.roles import check_assumable
 from safehold.domain.selection import Condition, Operator, Selection, SelectionDocument, TagEntry
 from safehold.domain.selection_checks import check_selection
-from safehold.records import plans, roles, selections
+from safehold.records import plans, selections
 from safehold.records.dialect import take_turns
 
 MAX_SELECTIONS = 100
@@ -43,7 +43,7 @@ def create_backup_selection(call: Call, req: Request) -> Answer:
     limits = AwsLimits(call.config.aws_limits)
     document = _read(req["BackupSelection"])
     check_selection(document, limits)
-    check_assumable(roles.find(call.tx, document.role_arn), document.role_arn)
+    check_passable(call, document.role_arn)
     earlier = selections.find_by_name(call.tx, plan.id, document.name)
     if earlier is not None:
         return _made(_replayed(earlier, request_id))

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 from urllib.parse import quote
 
 from safehold.api.call import Principal
@@ -42,12 +42,19 @@ class KeyRecord:
 FindKey: TypeAlias = Callable[[str, datetime], KeyRecord | None]
 
 
+class NoteUse(Protocol):
+    """Told of each key whose signature held."""
+
+    def __call__(self, key_id: str, *, service: str, site: str, now: datetime) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who called, and which site."""
+    """Who called, by which key, and which site."""
 
     principal: Principal
     site: str
+    access_key_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +102,7 @@ def authenticate(request: HttpRequest, *, service: str, now: datetime, find_key:
             "The request signature we calculated does not match the signature you provided. Check your AWS "
             "Secret Access Key and signing method. Consult the service documentation for details."
         )
-    return Identity(key.principal, scope.site)
+    return Identity(key.principal, scope.site, scope.access_key_id)
 
 
 def _claim(request: HttpRequest) -> _Claim:

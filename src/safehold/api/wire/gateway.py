@@ -19,7 +19,7 @@ from safehold.api.model.load import service
 from safehold.api.model.shapes import Operation
 from safehold.api.native import Endpoint, NativeRequest
 from safehold.api.wire import query, rpc
-from safehold.api.wire.authenticate import FindKey, authenticate
+from safehold.api.wire.authenticate import FindKey, NoteUse, authenticate
 from safehold.api.wire.http import HttpAnswer, HttpRequest
 from safehold.api.wire.parse import json_object, parse, text
 from safehold.api.wire.route import Match, Table, find_operation, unknown
@@ -65,10 +65,19 @@ Route: TypeAlias = Health | ToOperation | ToEndpoint
 class Gateway:
     """Answers requests. Threads may share it."""
 
-    def __init__(self, catalog: Catalog, config: ApiConfig, *, find_key: FindKey, clock: Clock) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        config: ApiConfig,
+        *,
+        find_key: FindKey,
+        clock: Clock,
+        note_use: NoteUse | None = None,
+    ) -> None:
         self._catalog = catalog
         self._config = config
         self._find_key = find_key
+        self._note_use = note_use
         self._clock = clock
 
     def answer(self, request: HttpRequest) -> HttpAnswer:
@@ -125,6 +134,8 @@ class Gateway:
     def _caller(self, request: HttpRequest, service: str, request_id: str) -> Caller:
         now = self._clock.now()
         identity = authenticate(request, service=service, now=now, find_key=self._find_key)
+        if self._note_use is not None:
+            self._note_use(identity.access_key_id, service=service, site=identity.site, now=now)
         return Caller(identity.principal, identity.site, now, request_id)
 
 
