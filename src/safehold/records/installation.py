@@ -73,6 +73,10 @@ def find_account(tx: Tx) -> str | None:
     return tx.execute(select(account.c.id).order_by(account.c.created_at, account.c.id).limit(1)).scalar()
 
 
+def account_created_at(tx: Tx, account_id: str) -> datetime | None:
+    return tx.execute(select(account.c.created_at).where(account.c.id == account_id)).scalar()
+
+
 def find_made(catalog: Catalog, root_key: RootKey, *, region: str, storage_url: str) -> Installation | None:
     """What `create` made with the same arguments, its key told again: for whom a crash kept from hearing it.
 

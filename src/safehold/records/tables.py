@@ -238,6 +238,7 @@ tag = Table(
     Column("arn", String(2048), primary_key=True),
     Column("key", String(128), primary_key=True),
     Column("value", String(256), nullable=False),
+    Index("ix_tag_search", "key", "value", "arn"),
 )
 
 recovery_point = Table(
@@ -421,3 +422,4 @@ setting = Table(
 # Each family's tables stand beside this module; whoever has this one has them all.
 from safehold.records import tables_identity as tables_identity  # noqa: E402
 from safehold.records import tables_locking as tables_locking  # noqa: E402
+from safehold.records import tables_tagging as tables_tagging  # noqa: E402

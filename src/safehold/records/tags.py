@@ -8,6 +8,7 @@ from sqlalchemy import delete as delete_from
 from sqlalchemy import select
 
 from safehold.domain.tags import Tags
+from safehold.records import tagging
 from safehold.records.dialect import insert_into
 from safehold.records.tables import tag as t
 from safehold.records.tx import Tx
@@ -23,6 +24,7 @@ def put(tx: Tx, arn: str, tags: Tags) -> None:
     query = insert_into(tx, t).values(rows)
     newest = {"value": query.excluded.value}
     tx.execute(query.on_conflict_do_update(index_elements=["arn", "key"], set_=newest))
+    tagging.note(tx, arn)
 
 
 def of(tx: Tx, arn: str) -> dict[str, str]:
@@ -50,3 +52,4 @@ def delete(tx: Tx, arn: str, keys: Collection[str]) -> None:
 def delete_all(tx: Tx, arn: str) -> None:
     """The thing has no tags, as befits one that is gone."""
     tx.execute(delete_from(t).where(t.c.arn == arn))
+    tagging.forget(tx, arn)

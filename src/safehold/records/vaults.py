@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 
 from sqlalchemy import Row, delete, func, select
 
@@ -65,6 +66,14 @@ def count(tx: Tx, *, account_id: str, site: str) -> int:
     """How many vaults there are; at most a few hundred."""
     query = select(func.count()).select_from(t).where(t.c.account_id == account_id, t.c.site == site)
     return tx.execute(query).scalar_one()
+
+
+def key_arns(tx: Tx, *, account_id: str, site: str) -> list[tuple[str, datetime]]:
+    """Keys that vaults there name, each with the moment since when."""
+    query = select(t.c.key_arn, func.min(t.c.created_at).label("since"))
+    mine = query.where(t.c.account_id == account_id, t.c.site == site)
+    rows = tx.execute(mine.group_by(t.c.key_arn).order_by(t.c.key_arn))
+    return [(row.key_arn, row.since) for row in rows]
 
 
 def delete_empty(tx: Tx, vault_id: str) -> bool:
