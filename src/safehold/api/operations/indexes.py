@@ -9,12 +9,12 @@ from typing import Any
 from safehold.api import existing
 from safehold.api.call import Call, operation
 from safehold.api.pages import Position, page
+from safehold.api.pass_role import check_passable
 from safehold.core.ids import new_id
 from safehold.domain.limits import AwsLimits
 from safehold.domain.point_indexes import IndexStatus, PointIndex, check_indexable, index_job, new_index
 from safehold.domain.recovery_points import RecoveryPoint
-from safehold.domain.roles import check_assumable
-from safehold.records import point_indexes, recovery_points, roles, vaults
+from safehold.records import point_indexes, recovery_points, vaults
 
 UNWANTED = frozenset({None, IndexStatus.DELETING})
 MADE_OR_COMING = frozenset({IndexStatus.PENDING, IndexStatus.ACTIVE})
@@ -30,7 +30,7 @@ def update_recovery_point_index_settings(call: Call, req: Mapping[str, Any]) -> 
     point = existing.point_to_change(call, vault, req)
     role_arn = req.get("IamRoleArn")
     if role_arn is not None:
-        check_assumable(roles.find(call.tx, role_arn), role_arn)
+        check_passable(call, role_arn)
     if req["Index"] == "ENABLED":
         check_indexable(point, vault, AwsLimits(call.config.aws_limits))
         _want(call, point, role_arn)
