@@ -1,6 +1,6 @@
 """What has tags, by account and site, so that the tagging API's pages are read from an index.
 
-Revision ID: 0008
+Revision ID: 0009
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 
 # Of things whose ARN does not say it, the catalog does: a bucket has neither, a snapshot has no account.
 OWNERS = ("resource", "recovery_point")
