@@ -34,6 +34,7 @@
     │  ├─ ObjectExists              an object of that name is there already (objects are written once)
     │  ├─ ObjectMissing             an object that ought to be there is not
     │  ├─ Damaged                   bytes came back that do not authenticate or do not fit the format
+    │  │  └─ PointDamaged              items of a recovery point cannot be read, so it cannot be copied
     │  ├─ KeyMismatch               the key does not open this vault
     │  ├─ KeysUnavailable           who wraps the vaults' keys does not answer, or refuses
     │  ├─ WriterRevoked             a writer fell silent for so long that collection went on without it
@@ -47,8 +48,11 @@ Anything else that leaves a room is a bug. tests/core/test_errors.py keeps this 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar
+
+MAX_TOLD = 10  # items named in a message
 
 
 class Retry(StrEnum):
@@ -258,6 +262,26 @@ class Damaged(StoreError):
 
     retry = Retry.NEVER
     hint = "Run `safehold verify` on this vault to learn what is affected, then restore from a copy."
+
+
+class PointDamaged(Damaged):
+    """items: path -> why, of those that cannot be read; there may be more."""
+
+    hint = (
+        "Back the resource up once more and copy the new point, or heal the source with "
+        "`safehold store heal`; `safehold verify` on it tells all that is affected."
+    )
+
+    def __init__(self, point_id: str, items: Mapping[bytes, str]) -> None:
+        self.point_id = point_id
+        self.items = items
+        told = [
+            f"{path.decode(errors='backslashreplace') or '(all of it)'}: {why}" for path, why in items.items()
+        ]
+        more = f"; and {len(told) - MAX_TOLD} more" if len(told) > MAX_TOLD else ""
+        super().__init__(
+            f"point {point_id} cannot be copied, items of it are lost: {'; '.join(told[:MAX_TOLD])}{more}"
+        )
 
 
 class KeyMismatch(StoreError):

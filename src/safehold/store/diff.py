@@ -50,11 +50,40 @@ def diff(before: Item, after: Item, get_page: GetPage, *, path: bytes = b"") -> 
     """
     came: list[_Folder] = []
     went: list[_Folder] = []
+    yield from _changes(before, after, get_page, path, (went, came))
+    yield from _renamed(went, came)
+    for folder in went:
+        yield from _whole(ChangeKind.REMOVED, folder, get_page)
+    for folder in came:
+        yield from _whole(ChangeKind.ADDED, folder, get_page)
+
+
+def renamed_folders(before: Item, after: Item, get_page: GetPage) -> Iterator[Change]:
+    """Folders that were renamed, and no more; reads only pages that differ, of folders that both have.
+
+    Raises ObjectMissing, Damaged.
+    """
+    came: list[_Folder] = []
+    went: list[_Folder] = []
+    for _ in _changes(before, after, get_page, b"", (went, came)):
+        pass
+    yield from _renamed(went, came)
+
+
+def _changes(
+    before: Item,
+    after: Item,
+    get_page: GetPage,
+    path: bytes,
+    moves: tuple[list[_Folder], list[_Folder]],
+) -> Iterator[Change]:
+    """What changed in folders that both have; folders that went and that came are noted in `moves`."""
+    went, came = moves
     pending = [(path, before, after)]
     while pending:
         here, old, new = pending.pop()
         below = []
-        for one, other in _changed_items(old.content or b"", new.content or b"", get_page):
+        for one, other in changed_items(old.content or b"", new.content or b"", get_page):
             yield from _changes_of_item(here, one, other)
             if one is not None and other is not None and _is_folder(one) and _is_folder(other):
                 below.append((join(here, other.name), one, other))
@@ -64,11 +93,6 @@ def diff(before: Item, after: Item, get_page: GetPage, *, path: bytes = b"") -> 
             if other is not None and _is_folder(other):
                 came.append(_Folder(join(here, other.name), other))
         pending.extend(reversed(below))
-    yield from _renamed(went, came)
-    for folder in went:
-        yield from _whole(ChangeKind.REMOVED, folder, get_page)
-    for folder in came:
-        yield from _whole(ChangeKind.ADDED, folder, get_page)
 
 
 def _changes_of_item(here: bytes, old: Item | None, new: Item | None) -> Iterator[Change]:
@@ -128,10 +152,11 @@ def _one_sided(kind: ChangeKind, path: bytes, item: Item) -> Change:
     return Change(kind, path, None if is_added else item, item if is_added else None)
 
 
-def _changed_items(
+def changed_items(
     before: bytes, after: bytes, get_page: GetPage
 ) -> Iterator[tuple[Item | None, Item | None]]:
-    """Items of a directory that differ, by name: from the pages that only one of its two trees has."""
+    """Items of a directory that differ, (old, new), by name: from the pages that only one of its two trees
+    has."""
     olds, news = _unshared(before, after, get_page)
     by_name = {item.name: item for item in olds}
     pairs = [(by_name.pop(item.name, None), item) for item in news]

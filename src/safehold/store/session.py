@@ -185,6 +185,12 @@ class Session:
             if self._workshop.stored_chunks >= self.named_chunks:
                 self._name_stored()
 
+    def name_stored(self) -> None:
+        """A fragment names all packs that are full by now: a later attempt finds what is in them."""
+        self._workshop.settle()
+        if self._workshop.stored_chunks:
+            self._name_stored()
+
     def _name_stored(self) -> None:
         """A fragment names what was stored so far: what we must remember does not grow with the source.
 

@@ -110,6 +110,12 @@ class VaultStore:
             self._add_points(list(self._opened_points.values()))
         return self._index
 
+    def distrust_index_before(self, listed: Listed) -> None:
+        """An index that was read under other tombstones is read again: collection may have taken what it
+        names."""
+        if self._index_as_of != listed:
+            self._index = self._complete = None
+
     @property
     def unreadable_fragments(self) -> dict[str, str]:
         """Name -> why, as far as is known: a fragment is read piece by piece."""
@@ -276,8 +282,7 @@ class VaultStore:
         with ExitStack() as undo:
             announcement = self.intents.begin(parents or ())
             undo.callback(announcement.end)
-            if self._index_as_of != announcement.listed:
-                self._index = self._complete = None  # collection may have taken what it names
+            self.distrust_index_before(announcement.listed)
             index = self.index_for_writing()
             index.note_tombstoned(name for stone in announcement.tombstones for name in stone.names)
             has_gaps = not are_whole(self, parents, announcement)
