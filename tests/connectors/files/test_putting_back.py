@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 import struct
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,8 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from safehold.connectors.contract import Restore, SourceSpec
-from safehold.connectors.files import restoring
+from safehold.connectors.files import flushing, restoring
 from safehold.connectors.files.connector import FilesConnector
+from safehold.connectors.files.flushing import FLUSH_BYTES, Flushing
 from safehold.core.errors import RestoreError, SourceDenied
 from safehold.domain.items import Fact, Facts, Item, ItemKind
 from tests.connectors.contract import LATER, backup, found, request, restore
@@ -509,3 +511,32 @@ def _build(where: bytes, tree: dict[bytes, object]) -> None:
             with open(path, "wb") as file:
                 file.write(inside)
             os.utime(path, ns=(0, struct.unpack("<q", inside[:6].ljust(8, b"\0"))[0]))
+
+
+def test_what_was_written_is_flushed_while_the_restore_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed = threading.Event()
+    monkeypatch.setattr(flushing, "_sync_file_system", lambda folder: flushed.set())
+    at_work = Flushing(0)
+    at_work.note(FLUSH_BYTES - 1)
+    assert not flushed.is_set()
+    at_work.note(1)
+    assert flushed.wait(30)
+    at_work.close()
+
+
+def test_a_flush_that_failed_meanwhile_fails_the_restore(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system tells of a lost write once: who asks again hears that all is well."""
+    asked = []
+
+    def sync(folder: int) -> None:
+        asked.append(folder)
+        if len(asked) == 1:
+            raise RestoreError("the disk lost a write")
+
+    monkeypatch.setattr(flushing, "_sync_file_system", sync)
+    at_work = Flushing(0)
+    for _ in range(3):
+        at_work.note(FLUSH_BYTES)
+    with pytest.raises(RestoreError, match="lost a write"):
+        at_work.finish()
+    at_work.close()

@@ -376,13 +376,22 @@ static int write_all(int file, const char *from, int64_t size) {
     return 0;
 }
 
+/* Owner and mode, as far as they are not what the new file has already: each change is a journal entry. */
+static int give(int file, const struct new_file *f) {
+    struct stat s;
+    if (fstat(file, &s)) return -1;
+    int is_given = s.st_uid == (uid_t)f->uid && s.st_gid == (gid_t)f->gid;
+    /* ORDER: a new owner clears set-user-id. */
+    if (!is_given && fchown(file, (uid_t)f->uid, (gid_t)f->gid)) return -1;
+    return (s.st_mode & 07777) == (mode_t)f->mode ? 0 : fchmod(file, (mode_t)f->mode);
+}
+
 static int fill(int file, const struct new_file *f, const char *from) {
     struct timespec when = {f->mtime_ns / 1000000000, f->mtime_ns % 1000000000};
     if (when.tv_nsec < 0) when.tv_sec--, when.tv_nsec += 1000000000; /* before 1970 */
     struct timespec both[2] = {when, when};
-    /* ORDER: a new owner clears set-user-id, and everything but the times themselves may move the times. */
-    return write_all(file, from, f->size) || fchown(file, (uid_t)f->uid, (gid_t)f->gid) ||
-           fchmod(file, (mode_t)f->mode) || futimens(file, both);
+    /* ORDER: everything but the times themselves may move the times. */
+    return write_all(file, from, f->size) || give(file, f) || futimens(file, both);
 }
 
 /*
@@ -391,11 +400,15 @@ static int fill(int file, const struct new_file *f, const char *from) {
  */
 void safehold_write(const struct new_file *files, int64_t count, const char *names, const char *const *bytes,
                     char *status) {
+    uid_t us = geteuid();
+    gid_t our_group = getegid();
     for (int64_t n = 0; n < count; n++) {
         const struct new_file *f = &files[n];
         const char *name = names + f->name_offset;
-        int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC; /* readable by nobody else yet */
-        int file = openat((int)f->folder, name, flags, 0600);
+        int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+        /* Readable by nobody else yet, where it is to be somebody else's. */
+        int is_ours = (uid_t)f->uid == us && (gid_t)f->gid == our_group;
+        int file = openat((int)f->folder, name, flags, is_ours ? (mode_t)f->mode & 0777 : 0600);
         status[n] = 2;
         if (file < 0) continue;
         int failed = fill(file, f, bytes[n]);

@@ -7,7 +7,6 @@ what exists already is replaced by a rename, so that nobody ever sees half of a 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import hashlib
 import os
 import re
@@ -16,6 +15,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from safehold.connectors.contract import Skip, Writer
+from safehold.connectors.files.flushing import Flushing
 from safehold.connectors.files.folders import Folders, runs_of_folders
 from safehold.connectors.files.kernel import DONE, Kernel, is_plain
 from safehold.connectors.files.putting import FactsWriter
@@ -46,6 +46,7 @@ class FilesRestore:
     ) -> None:
         self._kernel = kernel
         self._folders = Folders(root, makes_missing=True)
+        self._flushing = Flushing(root)
         self._arn = arn
         self._job_id = job_id
         self._is_fresh = is_fresh
@@ -77,6 +78,7 @@ class FilesRestore:
         for run in runs_of_folders(batch, lambda entry: entry[0].rpartition(b"/")[0]):
             for path, item, data in self._write_run(run):
                 self._write_one(path, item, data)
+        self._flushing.note(sum(len(data) for _, _, data in batch))
 
     def _write_run(self, run: Sequence[tuple[bytes, Item, bytes]]) -> Sequence[tuple[bytes, Item, bytes]]:
         """Make what is simple in one go; returns what is left to be made one by one, or to be told."""
@@ -112,6 +114,7 @@ class FilesRestore:
                 temporary,
                 item,
                 self._facts,
+                wrote=self._flushing.note,
                 came_back=self._came_back,
                 lost=self._lost,
             )
@@ -134,13 +137,14 @@ class FilesRestore:
             except OSError as error:
                 self._skip(path, why_not_restored(error))
         self._facts.tell(self._skip)
-        _sync_file_system(self._folders.root)
+        self._flushing.finish()
         return self._arn
 
     def close(self) -> None:
         """Let go; what is not finished leaves nothing behind."""
         for writer in self._writers:
             writer.abandon()
+        self._flushing.close()
         self._folders.close()
 
     def _came_back(self, path: bytes, item: Item) -> None:
@@ -271,11 +275,3 @@ def _has_default_acl(folder: int) -> bool:
         return "system.posix_acl_default" in os.listxattr(folder)
     except OSError:
         return False
-
-
-def _sync_file_system(folder: int) -> None:
-    """Everything written beneath is on disk: one call for the file system, not one per file."""
-    library = ctypes.CDLL(None, use_errno=True)
-    if library.syncfs(folder) != 0:
-        number = ctypes.get_errno()
-        raise RestoreError(f"what was restored could not be made durable: {os.strerror(number)}")

@@ -63,11 +63,13 @@ class FileWriter:
         item: Item,
         facts: FactsWriter,
         *,
+        wrote: Callable[[int], None],
         came_back: Callable[[bytes, Item], None],
         lost: Callable[[bytes, Item, str], None],
     ) -> None:
         """An empty file of the item's size is there under its temporary name. Raises OSError.
 
+        wrote      called with the number of bytes that were
         came_back  called once its bytes are under its own name
         lost       called, with the reason, when the target refused it; never after abandon()
         """
@@ -78,6 +80,7 @@ class FileWriter:
         self._temporary = temporary
         self._item = item
         self._facts = facts
+        self._wrote = wrote
         self._came_back = came_back
         self._lost = lost
         folder = folders.descriptor(self._directory)
@@ -105,6 +108,8 @@ class FileWriter:
                     _write_at(descriptor, offset, data)
         except OSError as error:
             self._fail(error)
+            return
+        self._wrote(len(data))
 
     def finish(self) -> None:
         if self.is_closed:
