@@ -26,10 +26,16 @@ ATTACKS: Mapping[str, list[dict[str, Any]]] = {
         {"ChangeableForDays": 3},
         {"ChangeableForDays": 36_500},
     ],
+    "DisassociateRecoveryPoint": [{}],
+    "DisassociateRecoveryPointFromParent": [{}],
 }
 # What sounds like it and cannot, with the reason.
 HARMLESS: Mapping[str, str] = {
     "UpdateRecoveryPointIndexSettings": "an index is made from the point, and can be made again",
+    "PutBackupVaultAccessPolicy": "a policy may forbid or allow calls; none opens a lock",
+    "DeleteBackupVaultAccessPolicy": "likewise",
+    "PutBackupVaultNotifications": "says who is told",
+    "DeleteBackupVaultNotifications": "likewise",
     "CancelLegalHold": "whoever may put a hold may let it go; it opens no lock (test_holds.py)",
 }
 SOUNDS_LIKE_IT = re.compile(

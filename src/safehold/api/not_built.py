@@ -10,22 +10,10 @@ from collections.abc import Mapping
 
 _FAMILIES: tuple[tuple[str, str], ...] = (
     (
-        "vault access policies come with the evaluation of permissions",
-        """PutBackupVaultAccessPolicy GetBackupVaultAccessPolicy DeleteBackupVaultAccessPolicy""",
-    ),
-    (
-        "vault notifications come with events",
-        """PutBackupVaultNotifications GetBackupVaultNotifications DeleteBackupVaultNotifications""",
-    ),
-    (
         "logically air-gapped vaults and multi-party approval come with protection against early deletion",
         """CreateLogicallyAirGappedBackupVault CreateRestoreAccessBackupVault ListRestoreAccessBackupVaults
         RevokeRestoreAccessBackupVault AssociateBackupVaultMpaApprovalTeam
         DisassociateBackupVaultMpaApprovalTeam""",
-    ),
-    (
-        "continuous and composite recovery points come with the sources that have them",
-        """DisassociateRecoveryPoint DisassociateRecoveryPointFromParent""",
     ),
     (
         "malware scans come in a later release",

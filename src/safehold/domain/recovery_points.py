@@ -112,7 +112,12 @@ def check_deletable(point: RecoveryPoint, vault: Vault, *, has_children: bool, i
         raise InvalidRequest("RecoveryPoint cannot be deleted: nested recovery points must be deleted first")
 
 
-def _check_changeable(point: RecoveryPoint, vault: Vault, *, is_held: bool) -> None:
-    locking.check_point(vault, is_held=is_held)
+def check_settled(point: RecoveryPoint) -> None:
+    """Raise what is answered while something else is done to the point."""
     if point.status in (PointStatus.DELETING, PointStatus.CREATING):
         raise InvalidResourceState(f"Recovery point is in state {point.status}", context=point.arn)
+
+
+def _check_changeable(point: RecoveryPoint, vault: Vault, *, is_held: bool) -> None:
+    locking.check_point(vault, is_held=is_held)
+    check_settled(point)

@@ -13,6 +13,7 @@ from safehold.records.keyset import beyond
 from safehold.records.tables import amendment
 from safehold.records.tables import vault as t
 from safehold.records.tables_locking import vault_locking
+from safehold.records.tables_vaults import restore_access, vault_notification, vault_policy, vault_team
 from safehold.records.tx import Tx
 
 
@@ -86,7 +87,8 @@ def delete_empty(tx: Tx, vault_id: str) -> bool:
     if tx.execute(is_empty).first() is None:
         return False
     tx.execute(delete(amendment).where(amendment.c.vault_id == vault_id))
-    tx.execute(delete(vault_locking).where(vault_locking.c.vault_id == vault_id))
+    for table in (vault_locking, vault_policy, vault_notification, vault_team, restore_access):
+        tx.execute(delete(table).where(table.c.vault_id == vault_id))
     tx.execute(delete(t).where(t.c.id == vault_id))
     return True
 

@@ -45,6 +45,7 @@ TIERING = {
         {"Resources": ["*"], "TieringDownSettingsInDays": 60, "ResourceType": "S3"},
     ],
 }
+DENIAL = {"Effect": "Deny", "Principal": "*", "Action": "backup:DeleteRecoveryPoint", "Resource": "*"}
 HELD = {"ResourceIdentifiers": [SHARE]}  # which has no points: those of Main may be deleted
 OTHER_VAULT = f"arn:aws:backup:{SITE}:{ACCOUNT}:backup-vault:other"
 
@@ -93,7 +94,7 @@ GIVEN: Mapping[str, Any] = {
     "ChangeableForDays": 3,
     "BackupVaultEvents": ["BACKUP_JOB_COMPLETED"],
     "SNSTopicArn": f"arn:aws:sns:{SITE}:{ACCOUNT}:topic",
-    "Policy": '{"Version":"2012-10-17","Statement":[]}',
+    "Policy": json.dumps({"Version": "2012-10-17", "Statement": [DENIAL]}),
     "AccessPointName": "point-1",
     "AccessPointArn": f"arn:aws:backup:{SITE}:{ACCOUNT}:accesspoint/point-1",
     "MaxResults": 7,
@@ -138,6 +139,15 @@ MADE: tuple[tuple[str, dict[str, Any]], ...] = (
         {"ReportPlanName": "report_1", "ReportDeliveryChannel": CHANNEL, "ReportSetting": REPORT},
     ),
     ("StartReportJob", {"ReportPlanName": "report_1"}),
+    ("PutBackupVaultAccessPolicy", {"BackupVaultName": "Main", "Policy": GIVEN["Policy"]}),
+    (
+        "PutBackupVaultNotifications",
+        {
+            "BackupVaultName": "Main",
+            "SNSTopicArn": GIVEN["SNSTopicArn"],
+            "BackupVaultEvents": GIVEN["BackupVaultEvents"],
+        },
+    ),
     ("CreateLegalHold", {"Title": "hold", "Description": "d", "RecoveryPointSelection": HELD}),
     ("CreateTieringConfiguration", {"TieringConfiguration": TIERING}),
 )

@@ -23,6 +23,7 @@ FAMILIES: tuple[str, ...] = (
     "kms",
     "plan_templates",
     "plans",
+    "point_associations",
     "protected_resources",
     "recovery_points",
     "reports",
@@ -35,6 +36,8 @@ FAMILIES: tuple[str, ...] = (
     "tagging",
     "tags",
     "vault_locks",
+    "vault_notifications",
+    "vault_policies",
     "vaults",
 )
 
