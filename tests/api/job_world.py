@@ -12,6 +12,7 @@ from safehold.api.local import LocalClient
 from safehold.core.clock import FixedClock
 from safehold.domain import arns
 from safehold.domain.jobs import Job
+from safehold.domain.quotas import AWS_QUOTAS, Quotas
 from safehold.domain.recovery_points import PointStatus, RecoveryPoint
 from safehold.domain.resources import Resource
 from safehold.domain.roles import DEFAULT_ROLE_NAME, DEFAULT_ROLE_PATH, Role, trust
@@ -39,8 +40,10 @@ class World:
         self.clock = FixedClock(NOW)
         _fill(catalog)
 
-    def client(self, *, aws_limits: str = "extended", site: str = SITE) -> LocalClient:
-        config = ApiConfig(page_key=b"k" * 32, aws_limits=aws_limits)
+    def client(
+        self, *, aws_limits: str = "extended", site: str = SITE, quotas: Quotas = AWS_QUOTAS
+    ) -> LocalClient:
+        config = ApiConfig(page_key=b"k" * 32, aws_limits=aws_limits, quotas=quotas)
         return LocalClient(self.catalog, config, principal=PRINCIPAL, site=site, clock=self.clock)
 
     def job(self, job_id: str) -> Job:

@@ -131,13 +131,6 @@ def test_an_empty_vault_goes_with_its_tags_even_when_locked(world: World) -> Non
         assert tags.of(tx, VAULT_ARN) == {}
 
 
-def test_only_the_strict_have_a_quota(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("safehold.api.operations.vaults.MAX_VAULTS", 1)
-    with pytest.raises(LimitExceeded):
-        world.client(aws_limits="strict").call("CreateBackupVault", BackupVaultName="new")
-    world.client().call("CreateBackupVault", BackupVaultName="new")
-
-
 def test_more_than_fifty_tags_are_refused_and_nothing_is_made(world: World) -> None:
     with pytest.raises(LimitExceeded):
         world.client().call(

@@ -16,6 +16,7 @@ from safehold.core.errors import ConfigError, RootKeyError
 from safehold.core.filesystems import check_is_local
 from safehold.core.secrets import RootKey, read_root_key
 from safehold.domain import arns
+from safehold.domain.quotas import Quotas
 from safehold.domain.roles import DEFAULT_ROLE_NAME, DEFAULT_ROLE_PATH
 from safehold.records import installation, schema, sites
 from safehold.records.engine import Catalog
@@ -39,8 +40,13 @@ class Installation:
         principal = Principal(
             account_id=self.account_id, arn=arns.root_arn(self.account_id), user_id=self.account_id
         )
-        config = api_config(self.root_key, aws_limits=self.settings.aws_limits)
+        config = api_config(self.root_key, aws_limits=self.settings.aws_limits, quotas=self.quotas)
         return LocalClient(self.catalog, config, principal=principal, site=self.site, clock=self.clock)
+
+    @property
+    def quotas(self) -> Quotas:
+        """AWS's, but for those that `safehold.toml` sets. Raises ConfigError for what is no quota."""
+        return Quotas.of(self.settings.quotas)
 
     @property
     def role_arn(self) -> str:

@@ -42,7 +42,10 @@ def serve(data: Path, wanted: Wanted) -> None:
             stack.enter_context(folder.locked())
         installation = stack.enter_context(opened(data))
         app = api_app(
-            installation.catalog, installation.root_key, aws_limits=installation.settings.aws_limits
+            installation.catalog,
+            installation.root_key,
+            aws_limits=installation.settings.aws_limits,
+            quotas=installation.quotas,
         )
         if not wanted.api_only:
             stack.enter_context(_scheduler(installation))

@@ -64,6 +64,12 @@ class Settings:
     collection_most_percent: float = _option(
         "More of a vault than this goes at once only by `safehold store collect --confirm`.", 50.0
     )  # type: ignore[assignment]
+    quotas: dict[str, int] = field(
+        default_factory=dict,
+        metadata={
+            "help": "Quotas that differ from AWS's, by the names of docs/parity/quotas.md; 0: no limit."
+        },
+    )
 
 
 class DataFolder:
@@ -94,6 +100,8 @@ class DataFolder:
         unknown = sorted(set(values) - set(known))
         if unknown:
             raise ConfigError(f"{self.settings_file}: unknown options: {', '.join(unknown)}")
+        if not isinstance(values.get("quotas", {}), dict):
+            raise ConfigError(f"{self.settings_file}: quotas is a table: quotas = {{ vaults = 500 }}")
         return Settings(**values)
 
     def write_settings(self, settings: Settings) -> None:
@@ -150,6 +158,9 @@ def _take(descriptor: int, wait_seconds: float) -> bool:
 
 
 def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        inner = ", ".join(f"{name} = {_toml(item)}" for name, item in value.items())
+        return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return str(value)

@@ -40,6 +40,9 @@ class Quotas:
         return Quotas(**given)  # type: ignore[arg-type]
 
 
+AWS_QUOTAS = Quotas()
+
+
 def check_room(quota: int, count: int, what: str, *, more: int = 1) -> None:
     """Raise LimitExceeded unless there is room for `more` beside the `count` that there are."""
     if quota and count + more > quota:

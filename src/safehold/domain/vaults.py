@@ -13,7 +13,6 @@ from safehold.domain import arns
 NAME = re.compile(r"[a-zA-Z0-9\-_]{2,50}")  # Source: model 2018-11-15 `BackupVaultName`
 SITE_NAME = re.compile(r"[a-z0-9][a-z0-9\-]{0,62}")
 DEFAULT_VAULT = "Default"
-MAX_VAULTS = 300  # per account and site, under AWS's own limits
 MAX_KEY_ARN = 2048  # characters, as the catalog keeps it
 
 

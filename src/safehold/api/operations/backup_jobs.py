@@ -19,6 +19,7 @@ from safehold.domain.job_states import JobEvent, follow
 from safehold.domain.jobs import Job, JobKind
 from safehold.domain.lifecycle import lifecycle_fault
 from safehold.domain.limits import AwsLimits
+from safehold.domain.quotas import check_room
 from safehold.domain.resource_types import is_supported
 from safehold.domain.resources import Resource
 from safehold.domain.vaults import Vault
@@ -107,6 +108,7 @@ def _wanted(call: Call, req: Mapping[str, Any]) -> Job:
     vault = vaults.find(call.tx, account_id=call.account_id, site=call.site, name=req["BackupVaultName"])
     if vault is None:
         raise ResourceNotFound(f"Cannot find backup vault {req['BackupVaultName']}.")
+    check_room(call.config.quotas.points_per_vault, vault.point_count, "recovery points in a backup vault")
     check_passable(call, req["IamRoleArn"])
     target = Target(
         account_id=call.account_id,

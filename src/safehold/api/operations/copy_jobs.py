@@ -11,6 +11,7 @@ from safehold.api.call import Call, operation
 from safehold.api.job_lists import page_of_jobs
 from safehold.api.once import once
 from safehold.api.operations.backup_jobs import creator_members
+from safehold.api.pass_role import check_passable
 from safehold.core.errors import ResourceNotFound
 from safehold.core.ids import new_upper_id
 from safehold.domain.copy_requests import (
@@ -22,9 +23,9 @@ from safehold.domain.copy_requests import (
 )
 from safehold.domain.job_states import JobState
 from safehold.domain.jobs import Job, JobKind
-from safehold.domain.roles import check_assumable
+from safehold.domain.quotas import check_room
 from safehold.domain.vaults import Vault
-from safehold.records import jobs, roles, vaults
+from safehold.records import jobs, vaults
 from safehold.records.jobs import JobFilter
 
 Request = Mapping[str, Any]
@@ -82,7 +83,10 @@ def _wanted(call: Call, req: Request) -> Job:
     point = existing.point(call, source, req)
     destination = destination_of(req["DestinationBackupVaultArn"])
     check_copyable(point, source, destination)
-    check_assumable(roles.find(call.tx, req["IamRoleArn"]), req["IamRoleArn"])
+    target = vaults.find_by_arn(call.tx, destination.arn)  # whether it is there is seen when the job runs
+    there_are = 0 if target is None else target.point_count
+    check_room(call.config.quotas.points_per_vault, there_are, "recovery points in a backup vault")
+    check_passable(call, req["IamRoleArn"])
     lifecycle = lifecycle_of_copy(point, lifecycles.read(req.get("Lifecycle")))
     return copy_job(
         new_upper_id(),

@@ -9,18 +9,16 @@ from safehold.api import plan_documents
 from safehold.api.call import Call, operation
 from safehold.api.pages import page
 from safehold.api.request_ids import creator_request_id
-from safehold.core.errors import AlreadyExists, InvalidRequest, LimitExceeded
+from safehold.core.errors import AlreadyExists, InvalidRequest
 from safehold.core.ids import new_id, new_version_id
 from safehold.domain.limits import AwsLimits
 from safehold.domain.plan_checks import check_plan
 from safehold.domain.plans import PlanDocument, PlanVersion, with_rule_ids
+from safehold.domain.quotas import check_room
 from safehold.domain.runs import Run, preview
 from safehold.domain.tags import added
 from safehold.records import plans, selections, tags
 from safehold.records.dialect import take_turns
-
-MAX_PLANS = 300
-MAX_VERSIONS = 2000
 
 Request = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -52,7 +50,8 @@ def create_backup_plan(call: Call, req: Request) -> Answer:
             arn=same.arn,
             creator_request_id=same.creator_request_id,
         )
-    _check_quota(call, "backup plans", plans.count_active(call.tx, **where), MAX_PLANS)
+    quotas = call.config.quotas
+    check_room(quotas.plans, plans.count_active(call.tx, **where), "backup plans in a Region")
     plan = _new_plan(call, document, request_id)
     plans.insert_plan(call.tx, plan)
     tags.put(call.tx, plan.arn, plan_tags)
@@ -70,7 +69,8 @@ def update_backup_plan(call: Call, req: Request) -> Answer:
     before = plans.get_active(call.tx, plan_id, account_id=call.account_id, site=call.site)
     document = plan_documents.read(req["BackupPlan"])
     check_plan(document, _limits(call), now=call.now, previous=before.document)
-    _check_quota(call, "versions of a backup plan", plans.count_versions(call.tx, plan_id), MAX_VERSIONS)
+    there_are = plans.count_versions(call.tx, plan_id)
+    check_room(call.config.quotas.plan_versions, there_are, "versions of a backup plan")
     plan = PlanVersion(
         id=before.id,
         account_id=before.account_id,
@@ -206,11 +206,6 @@ def _with_ids(call: Call, document: PlanDocument, previous: PlanDocument | None)
 
 def _limits(call: Call) -> AwsLimits:
     return AwsLimits(call.config.aws_limits)
-
-
-def _check_quota(call: Call, what: str, count: int, most: int) -> None:
-    if _limits(call) is AwsLimits.STRICT and count >= most:
-        raise LimitExceeded(f"There are already {count} {what}; the limit is {most}")
 
 
 def _made(plan: PlanVersion) -> Answer:

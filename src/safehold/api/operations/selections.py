@@ -13,16 +13,15 @@ from safehold.api.operations.plans import plan_turn
 from safehold.api.pages import page
 from safehold.api.pass_role import check_passable
 from safehold.api.request_ids import creator_request_id
-from safehold.core.errors import AlreadyExists, InvalidParameterValue, LimitExceeded
+from safehold.core.errors import AlreadyExists, InvalidParameterValue
 from safehold.core.ids import new_id
 from safehold.domain.limits import AwsLimits
 from safehold.domain.plans import PlanVersion
+from safehold.domain.quotas import check_room
 from safehold.domain.selection import Condition, Operator, Selection, SelectionDocument, TagEntry
 from safehold.domain.selection_checks import check_selection
 from safehold.records import plans, selections
 from safehold.records.dialect import take_turns
-
-MAX_SELECTIONS = 100
 
 Request = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -47,8 +46,8 @@ def create_backup_selection(call: Call, req: Request) -> Answer:
     earlier = selections.find_by_name(call.tx, plan.id, document.name)
     if earlier is not None:
         return _made(_replayed(earlier, request_id))
-    if limits is AwsLimits.STRICT and selections.count(call.tx, plan.id) >= MAX_SELECTIONS:
-        raise LimitExceeded(f"A backup plan has at most {MAX_SELECTIONS} selections")
+    quota = call.config.quotas.selections_per_plan
+    check_room(quota, selections.count(call.tx, plan.id), "selections in a backup plan")
     selection = Selection(new_id(), plan.id, document, call.now, request_id)
     selections.insert_if_new(call.tx, selection)
     return _made(selection)

@@ -9,11 +9,11 @@ from safehold.api import existing
 from safehold.api.call import Call, operation
 from safehold.api.pages import Position, page
 from safehold.api.request_ids import creator_request_id
-from safehold.core.errors import AlreadyExists, InvalidRequest, LimitExceeded, ResourceNotFound
+from safehold.core.errors import AlreadyExists, InvalidRequest, ResourceNotFound
 from safehold.core.ids import new_id
 from safehold.domain import tags as tag_rules
-from safehold.domain.limits import AwsLimits
-from safehold.domain.vaults import MAX_VAULTS, Vault, VaultType, check_name, key_arn_for
+from safehold.domain.quotas import check_room
+from safehold.domain.vaults import Vault, VaultType, check_name, key_arn_for
 from safehold.records import sites, tags, vaults
 
 
@@ -114,9 +114,8 @@ def _is_replay(wanted: Vault, *, of: Vault) -> bool:
 
 
 def _check_quota(call: Call) -> None:
-    is_strict = call.config.aws_limits == AwsLimits.STRICT
-    if is_strict and vaults.count(call.tx, account_id=call.account_id, site=call.site) >= MAX_VAULTS:
-        raise LimitExceeded(f"An account has at most {MAX_VAULTS} backup vaults in a Region")
+    there_are = vaults.count(call.tx, account_id=call.account_id, site=call.site)
+    check_room(call.config.quotas.vaults, there_are, "backup vaults in a Region")
 
 
 def _created(vault: Vault) -> dict[str, Any]:
