@@ -170,4 +170,4 @@ def verify_peak(tree: Tree) -> int:
 def test_memory_hardly_grows_with_the_number_of_files_in_a_folder() -> None:
     small, large = ({b"%06d" % n: b"%d" % n for n in range(count)} for count in (2000, 12_000))
     grown = verify_peak(large) - verify_peak(small)
-    assert grown / 10_000 < 250  # pages of the one folder stay in the cache of frames: that is most of it
+    assert grown / 10_000 < 400  # pages of the one folder stay in the cache of frames: that is most of it
