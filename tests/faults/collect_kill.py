@@ -1,7 +1,7 @@
 """Kill writers and collectors of one vault at random, start them again, and see that no kept point suffers.
 
 Days become a second here: points are deleted, announced, trashed and purged while backups run, writers that
-were killed are revoked, packs are written anew.
+were killed are revoked, packs are written anew, points are moved to cold storage.
 
 By hand: `python -m tests.faults.collect_kill --rounds 100` (with the checkout and its `src` on PYTHONPATH).
 """
@@ -16,14 +16,17 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from safehold.core.clock import SystemClock, to_micros
-from safehold.core.errors import CollectionRefused, WriterRevoked
+from safehold.core.errors import CollectionRefused, ObjectMissing, WriterRevoked
 from safehold.jobs.fencing import CatalogFence
 from safehold.records import tables
 from safehold.records.engine import Catalog
 from safehold.store.backends.local import LocalBackend
+from safehold.store.backends.tiered import TieredBackend
+from safehold.store.cold import cool
 from safehold.store.collect.collection import Collection, CollectionReport
 from safehold.store.collect.settings import CollectionSettings
 from safehold.store.intents import Intents
@@ -68,6 +71,17 @@ class Place:
     def vault(self) -> Path:
         return self.folder / "vault"
 
+    @property
+    def both(self) -> TieredBackend:
+        """The vault with its cold place."""
+        return TieredBackend(LocalBackend(self.vault), self._cold)
+
+    def _cold(self, create: bool) -> LocalBackend | None:
+        folder = self.folder / "cold"
+        if create:
+            return LocalBackend.create(folder)
+        return LocalBackend(folder) if folder.is_dir() else None
+
     def fence(self) -> CatalogFence:
         return CatalogFence(Catalog(f"sqlite:///{self.folder}/catalog.db"), "vault", SystemClock())
 
@@ -76,7 +90,7 @@ class Place:
         open_store(LocalBackend.create(self.vault))
 
     def store(self, fence: CatalogFence) -> VaultStore:
-        store = open_store(LocalBackend(self.vault))
+        store = open_store(self.both)
         store.intents = Intents(
             store.backend, store.keys, VAULT_ID, fence=fence, writer="trial", renew_seconds=DAY_SECONDS
         )
@@ -129,6 +143,25 @@ def collect(place: Place) -> None:
         print("collected", *counts_of(report).values(), flush=True)
 
 
+def move(place: Place) -> None:
+    """Move points to cold storage, until killed."""
+    fence, chance = place.fence(), random.Random()
+    print("ready", flush=True)
+    while True:
+        time.sleep(chance.uniform(0.0, 0.2))
+        warm = [point for point in place.store(fence).points() if not place.store(fence).is_cold(point)]
+        if not warm:
+            continue
+        point = chance.choice(warm)
+        print(f"move {point}", flush=True)
+        try:
+            cool(place.store(fence), point, now=to_micros(SystemClock().now()))
+        except (ObjectMissing, WriterRevoked) as error:
+            print(f"stays {point}: {error}", flush=True)
+            continue
+        print(f"moved {point}", flush=True)
+
+
 def counts_of(report: CollectionReport) -> dict[str, int]:
     return {what: len(getattr(report, what)) for what in COUNTED}
 
@@ -154,7 +187,7 @@ class Trial:
                 break
         self._end(found)
         found.deleted, found.points = len(self._deleted), len(self._kept())
-        found.stored_bytes = sum(info.size_bytes for info in LocalBackend(self._place.vault).list(""))
+        found.stored_bytes = sum(info.size_bytes for info in self._place.both.list(""))
         found.seconds = time.monotonic() - started
         self._fence.catalog.close()
         return found
@@ -163,7 +196,7 @@ class Trial:
         command = [sys.executable, "-m", "tests.faults.collect_kill", "--act", str(self._place.folder)]
         actors = [
             subprocess.Popen([*command, role], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
-            for role in (*RESOURCES, "collector", "collector")
+            for role in (*RESOURCES, "collector", "collector", "mover")
         ]
         try:
             for actor in actors:
@@ -188,7 +221,7 @@ class Trial:
         for line in words:
             if line[0] == "collected":
                 found.done += Counter(dict(zip(COUNTED, map(int, line[1:]), strict=True)))
-            found.done[line[0]] += line[0] in ("collected", "refused", "committed")
+            found.done[line[0]] += line[0] in ("collected", "refused", "committed", "moved")
         found.kills[words[-1][0] if words else "start"] += 1
 
     def _kept(self) -> list[str]:
@@ -209,7 +242,7 @@ class Trial:
         for _ in range(LAST_RUNS):
             report = self._place.collect(self._fence)
             found.done += Counter(counts_of(report))
-            waits = list(LocalBackend(self._place.vault).list("trash/"))
+            waits = list(self._place.both.list("trash/"))
             quiet = 0 if report.announced or report.purged or report.repacked or waits else quiet + 1
             if quiet > 4:
                 break
@@ -237,7 +270,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.act:
         place, role = Place(Path(arguments.act[0])), arguments.act[1]
-        collect(place) if role == "collector" else write(place, role)
+        {"collector": collect, "mover": move}.get(role, partial(write, resource=role))(place)
         return 1
     with tempfile.TemporaryDirectory(prefix="safehold-kill-") as folder:
         found = Trial(Path(folder), seed=arguments.seed).run(arguments.rounds)

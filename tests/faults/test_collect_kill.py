@@ -1,4 +1,5 @@
-"""Whoever of a vault's writers and collectors is killed, and when: kept points stay, others are freed."""
+"""Whoever of a vault's writers, movers and collectors is killed, and when: kept points stay, others are
+freed."""
 
 from __future__ import annotations
 
@@ -22,4 +23,5 @@ def test_points_survive_kills_of_writers_and_collectors(tmp_path: Path, rounds: 
     assert found.broken == []
     assert found.kills["collect"] > 0
     assert found.done["purged"] > 0
+    assert found.done["moved"] > 0
     assert found.points > 0

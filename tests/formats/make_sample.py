@@ -26,7 +26,7 @@ from tests.store.vaults import VAULT_ID, Other, Tree, TreeSource, back_up, flat,
 SAMPLE_KEY = bytes(range(32, 64))
 
 
-def _repeating(size: int, seed: int) -> bytes:
+def repeating(size: int, seed: int) -> bytes:
     """Bytes that compress very well and still are no two chunks alike."""
     chance = random.Random(seed)
     lines = (b"%d the quick brown fox\n" % chance.randrange(10) * 3000 for _ in range(size // 60_000))
@@ -38,8 +38,8 @@ def sample_trees() -> dict[str, Tree]:
     big: Tree = {
         b"empty": b"",
         b"small": b"a few bytes",
-        b"multi-chunk": _repeating(9_000_000, 1),
-        b"holes": _repeating(1_200_000, 2) + bytes(9 << 20) + b"the end",
+        b"multi-chunk": repeating(9_000_000, 1),
+        b"holes": repeating(1_200_000, 2) + bytes(9 << 20) + b"the end",
         b"folder": {
             b"\xff not UTF-8": b"name",
             b"link": Other(ItemKind.SYMLINK, (("l", b"../small"),)),

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 HEADER = struct.Struct(">8sHBxI32s")
-TYPES = {"packs": 1, "trees": 2, "points": 3, "amendments": 4, "index": 5}
+TYPES = {"packs": 1, "trees": 2, "points": 3, "amendments": 4, "index": 5, "cold": 8}
 DATA, PAGES, RECORD = 0, 1, 2
 unpack = msgspec.msgpack.decode
 
@@ -70,7 +70,7 @@ class Vault:
         key, *secret = [bytes.fromhex(word) for word in Path(key_file).read_text().split()]
         self.id, self.keys = (key, unpack(secret[0])) if secret else self.unwrap(key)
         self.places, self.kept = {}, (None, b"")  # chunk id -> object, frame, offset, length; last frame
-        for name in self.names("packs") + self.names("trees") + self.names("points"):
+        for name in [name for f in ("cold", "packs", "trees", "points") for name in self.names(f)]:
             for number, (kind, _, _, lengths, ids) in enumerate(SealedObject(self, name).frames):
                 offset = 0
                 for position, length in enumerate(lengths if kind in (DATA, PAGES) else ()):

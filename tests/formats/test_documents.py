@@ -21,6 +21,7 @@ from safehold.store import (
     index_folder,
     intents,
     keys,
+    labels,
     object_table,
     objects,
     packing,
@@ -168,6 +169,16 @@ SAID = {
         f"divisible by {search_tables.BOUNDARY}:",
         f"frames to {search_tables.MAX_TABLE_BYTES // MIB} MiB",
     ],
+    "cold.md": [
+        f"of type {sealing.ObjectType.COLD.value}",
+        f"of type {sealing.ObjectType.LABEL.value}",
+        f"`{sealing.ObjectType.COLD.folder}<32",
+        f"`{sealing.ObjectType.LABEL.folder}<the",
+        f"| version | {labels.VERSION} |",
+        *(f"| {name} |" for name in labels.Label.__struct_fields__),
+        f"`{points.STORAGE}`",
+        f"`{points.STORAGE_CLASS}` = `{points.COLD_CLASS}`",
+    ],
     "index.md": [
         f"`{places.PLACE.format}`",
         f"a place ({places.PLACE.size} bytes)",
@@ -224,6 +235,7 @@ def test_the_facts_of_files_are_all_described() -> None:
         search_tables.Head,
         search_tables.BlockNote,
         search_tables.Block,
+        labels.Label,
         Item,
     ],
 )

@@ -29,7 +29,8 @@
     ├─ StoreError                where backups are kept failed us
     │  ├─ StoreFull                 no room left; goes on once there is
     │  ├─ StoreUnavailable          an operation of the backend failed
-    │  │  └─ StoreDenied               the store does not take our keys, or they may not do this
+    │  │  ├─ StoreDenied               the store does not take our keys, or they may not do this
+    │  │  └─ NotRetrieved              an object lies in an archive and was not asked for yet
     │  ├─ ObjectLocked              a lock on an object does not allow this before it ends
     │  ├─ ObjectExists              an object of that name is there already (objects are written once)
     │  ├─ ObjectMissing             an object that ought to be there is not
@@ -241,6 +242,10 @@ class StoreDenied(StoreUnavailable):
         "Give the keys of an identity that may read, write, list and delete there "
         "(for S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or any other way that AWS clients know)."
     )
+
+
+class NotRetrieved(StoreUnavailable):
+    hint = "Restore it by a restore job: that asks the archive for what it needs and waits for it."
 
 
 class ObjectLocked(StoreError):

@@ -104,3 +104,7 @@ class ChunkReader:
 
     def places(self, identity: bytes) -> list[Place]:
         return self._index.places(identity)
+
+    def all_places(self, identity: bytes) -> list[Place]:
+        """Everywhere that the index knows of, in the order in which a reader should try."""
+        return self._index.all_places(identity)

@@ -144,7 +144,8 @@ class Healing:
         self._other = other
         self._session = session
         self._read = store.chunks().read
-        self._index = store.index_for_writing()
+        self._index = store.index_for_writing(cold=True)
+        self._is_cold = False  # the point that is looked at
         self._kept = IdSet()
         self._failed: dict[bytes, list[Unhealed]] = {}
         self._others = list(self._readable_points(other))
@@ -163,6 +164,7 @@ class Healing:
     def run(self) -> HealReport:
         for record in self._readable_points(self._store):
             self.report.points += 1
+            self._is_cold = self._store.is_cold(record.point_id)
             copies = [_Copy(self._store, self._other, each) for each in self._candidates(record)]
             self._heal_folder(record, copies)
         # A later point may have led to what an earlier one did not.
@@ -201,9 +203,13 @@ class Healing:
             return True
         try:
             parts = decode_content(item.content, item.size_bytes, self._read)
-            return all(part.id == ZERO_ID or part.id in self._index for part in parts)
+            return all(part.id == ZERO_ID or self._is_there(part.id) for part in parts)
         except LOST:
             return False
+
+    def _is_there(self, identity: bytes) -> bool:
+        """A cold point's data may lie in cold storage; a warm point's shall not."""
+        return identity in self._index or (self._is_cold and self._index.holds(identity, cold=True))
 
     def _heal(self, record: PointRecord, copies: list[_Copy], path: bytes, item: Item) -> None:
         self.report.lacking += 1

@@ -28,6 +28,7 @@ from safehold.store.places import PLACE as PLACE
 from safehold.store.places import ROW_BYTES
 from safehold.store.places import ObjectRef as ObjectRef
 from safehold.store.places import Place as Place
+from safehold.store.tiers import is_cold
 
 BLOCK_ENTRIES = 16_384  # in a frame of a fragment of version 1, about 1 MiB
 PREFIX_BYTES = 8
@@ -132,6 +133,7 @@ class Index:
         self._condemned = Condemned()  # in the vault
         self._is_cut_off = False  # is an object there that nobody can have stored so?
         self._tombstoned: frozenset[str] = frozenset()
+        self.for_cold = False  # is it a writer of cold storage that asks what it may rely on?
         self._lock = threading.RLock()
         self.unreadable: dict[str, str] = {}  # fragments that were given up, and why
 
@@ -195,7 +197,9 @@ class Index:
         going = self._tombstoned  # those are looked after in parents.py
 
         def is_whole(names: Iterable[str]) -> bool:
-            return sizes.holds_all([name for name in names if name not in going] if going else [*names])
+            # Cold objects are looked for by those who rely on them: no backup does.
+            warm = [name for name in names if name not in going and not is_cold(name)]
+            return sizes.holds_all(warm)
 
         return any(self._each(lambda fragment: not all(map(is_whole, fragment.runs_of_names()))))
 
@@ -204,14 +208,15 @@ class Index:
         self._failed.add((place.object.name, place.frame))
 
     def places(self, chunk_id: bytes) -> Iterator[Place]:
-        """Everywhere the chunk lies, newest fragment first, what collection is about to take behind those and
-        condemned places last; but for objects that are gone or cut off, and frames that this process found
-        damaged."""
+        """Everywhere the chunk lies: warm ones first, the newest fragment's before others, what collection is
+        about to take behind those and condemned places last; but for objects that are gone or cut off, and
+        frames that this process found damaged."""
         found = self._found(chunk_id)
-        return iter(sorted(found, key=self._rank) if self._condemned or self._tombstoned else found)
+        return iter(sorted(found, key=self._rank) if len(found) > 1 else found)
 
-    def _rank(self, place: Place) -> tuple[bool, bool]:
-        return self.is_condemned(place), place.object.name in self._tombstoned
+    def _rank(self, place: Place) -> tuple[bool, bool, bool]:
+        name = place.object.name
+        return self.is_condemned(place), name in self._tombstoned, is_cold(name) is not self.for_cold
 
     def is_condemned(self, place: Place) -> bool:
         """Was what lies there found damaged, so that no writer may rely on it?"""
@@ -276,8 +281,14 @@ class Index:
         self._tombstoned = self._tombstoned.union(names)
 
     def __contains__(self, chunk_id: bytes) -> bool:
-        """May a writer rely on the vault having that chunk?"""
-        return any(self._is_kept(place) for place in self._found(chunk_id))
+        """May a writer rely on the vault having that chunk? It relies on what is as warm as it is."""
+        return self.holds(chunk_id, cold=self.for_cold)
+
+    def holds(self, chunk_id: bytes, *, cold: bool) -> bool:
+        """As `in`, asked for the warm place or the cold one."""
+        return any(
+            is_cold(place.object.name) is cold and self._is_kept(place) for place in self._found(chunk_id)
+        )
 
     def _is_kept(self, place: Place) -> bool:
         return place.object.name not in self._tombstoned and not self.is_condemned(place)

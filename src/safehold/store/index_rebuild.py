@@ -11,12 +11,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing
+from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing, StoreError
 from safehold.store.chunking import ID_BYTES
 from safehold.store.collect.journal import Journal
 from safehold.store.id_set import IdSet
 from safehold.store.index import Fragment, FragmentLike, build_fragment
 from safehold.store.index_folder import is_part
+from safehold.store.labels import cold_directories
 from safehold.store.objects import Directory
 from safehold.store.places import PLACE, ObjectRef, Place
 from safehold.store.rebuilding import CHUNK_FOLDERS
@@ -127,6 +128,18 @@ class Rebuild:
                     continue
                 self.report.objects += 1
                 yield ObjectRef(name, opened.seal.header), opened.directory
+        yield from self._cold_objects()
+
+    def _cold_objects(self) -> Iterator[tuple[ObjectRef, Directory]]:
+        """As their labels say: an archive is asked for nothing."""
+        store = self._store
+        self._listed.update(info.name for info in store.backend.list(ObjectType.COLD.folder))
+        for pair in cold_directories(store.backend, store.object, tell=self._tell_error):
+            self.report.objects += 1
+            yield pair
+
+    def _tell_error(self, name: str, error: StoreError) -> None:
+        self._tell(name, str(error))
 
     def _tell(self, name: str, why: str) -> None:
         self.report.unread_count += 1

@@ -128,6 +128,12 @@ class Announcement:
                 self._give_up()
             raise
 
+    def admit(self, point_id: str) -> None:
+        """A fact about that point, and what was stored for it, stand. Raises as `adopted`."""
+        if not self.fence.admit(self.intent_id, point_id):
+            self._give_up()
+            raise WriterRevoked(f"the writer for point {point_id} fell silent and was revoked")
+
     def end(self) -> None:
         """The session has committed, or never will. Never raises: a silent intent is revoked in the end."""
         self._end()

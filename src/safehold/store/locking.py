@@ -14,10 +14,12 @@ from safehold.core.errors import ConfigError, ObjectLocked, ObjectMissing
 from safehold.store.backends.contract import Backend, LockingBackend, LockMode, Retention, Version, locking
 from safehold.store.backends.first_written import FirstWritten
 from safehold.store.backends.passing import PassingBackend
+from safehold.store.backends.tiered import TieredBackend
 from safehold.store.index import Index
 from safehold.store.points import PointRecord
 from safehold.store.retention import from_facts, is_enough, strongest, to_extend, to_facts
 from safehold.store.sealing import ObjectType
+from safehold.store.tiers import COLD, LABELS
 
 KEYS_FOLDER = "keys/"
 LOCKED_FOLDERS = (
@@ -26,6 +28,8 @@ LOCKED_FOLDERS = (
     ObjectType.TREE.folder,
     ObjectType.POINT.folder,
     ObjectType.AMENDMENT.folder,
+    COLD,
+    LABELS,
 )
 THREADS = 8  # requests at once: each waits for the store, none has much to do here
 
@@ -121,8 +125,10 @@ def hold_all(backend: LockingBackend, names: Iterable[str], *, is_held: bool) ->
 
 def first_version(backend: LockingBackend, name: str) -> Version:
     """What the name holds for us. Raises ObjectMissing."""
-    if isinstance(backend, FirstWritten):
-        return backend.chosen(name)
+    if isinstance(backend, FirstWritten | TieredBackend):
+        chosen = backend.chosen(name)
+        if chosen is not None:
+            return chosen
     versions = [version for version in backend.versions_of(name) if not version.is_marker]
     if not versions:
         raise ObjectMissing(f"{name} is not there")
@@ -176,7 +182,7 @@ class Repaired:
 
 def intruders(backend: Backend) -> Iterator[Version]:
     """What others put over the vault's objects, and marks of deletion; none where names have one version."""
-    if isinstance(backend, FirstWritten):
+    if isinstance(backend, FirstWritten | TieredBackend):
         yield from backend.intruders()
 
 

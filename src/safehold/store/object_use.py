@@ -11,16 +11,19 @@ from safehold.store.chunking import ZERO_ID
 from safehold.store.chunks import ChunkReader
 from safehold.store.contents import decode_content
 from safehold.store.points import PointRecord
+from safehold.store.tiers import is_cold, label_of
 from safehold.store.trees import read_directory
 
 
-def objects_used(record: PointRecord, chunks: ChunkReader) -> set[str]:
+def objects_used(record: PointRecord, chunks: ChunkReader, *, cold: bool = False) -> set[str]:
     """Names of the packs, trees and combined points that hold the point's pages and chunks: of each chunk the
     place that a reader tries first. Reads the point's whole tree, no data.
 
+    cold  of data the place in cold storage counts, where it has one, and the object's label with it
+
     What cannot be read or found is left out: no backup builds on it. Raises StoreUnavailable.
     """
-    use = _Use(chunks)
+    use = _Use(chunks, cold)
     pending, seen = [record.root.content or b""], set[bytes]()
     while pending:
         root_id = pending.pop()
@@ -31,8 +34,9 @@ def objects_used(record: PointRecord, chunks: ChunkReader) -> set[str]:
 
 
 class _Use:
-    def __init__(self, chunks: ChunkReader) -> None:
+    def __init__(self, chunks: ChunkReader, cold: bool) -> None:
         self.names: set[str] = set()
+        self._cold = cold
         self._chunks = chunks
 
     def look_through(self, root_id: bytes) -> Iterator[bytes]:
@@ -48,7 +52,7 @@ class _Use:
         with suppress(Damaged, ObjectMissing):
             for part in decode_content(content, size_bytes, self._page):
                 if part.id != ZERO_ID:
-                    self._note(part.id)
+                    self._note_cold(part.id) if self._cold else self._note(part.id)
 
     def _page(self, identity: bytes) -> bytes:
         self._note(identity)
@@ -57,3 +61,11 @@ class _Use:
     def _note(self, identity: bytes) -> None:
         for place in self._chunks.places(identity)[:1]:
             self.names.add(place.object.name)
+
+    def _note_cold(self, identity: bytes) -> None:
+        places = self._chunks.all_places(identity)
+        found = [place.object.name for place in places if is_cold(place.object.name)]
+        if found:
+            self.names |= {found[0], label_of(found[0])}
+        else:
+            self._note(identity)

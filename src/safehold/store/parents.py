@@ -13,8 +13,11 @@ from safehold.core.errors import Damaged, KeyMismatch
 from safehold.store.backends.contract import Backend
 from safehold.store.intents import Announcement, void_check
 from safehold.store.keys import VaultKeys
-from safehold.store.points import DELETION, UNDELETION, Amendment, PointRecord
+from safehold.store.points import DELETION, STORAGE, UNDELETION, Amendment, PointRecord
 from safehold.store.tombstones import OpenTombstone
+
+# What a point that was ever deleted needs may be gone; of one in cold storage nothing but the tree is warm.
+_DOUBTFUL = (DELETION, UNDELETION, STORAGE)
 
 
 class Points(Protocol):
@@ -45,17 +48,14 @@ def are_whole(points: Points, parents: Sequence[str] | None, announcement: Annou
 def _is_whole(points: Points, parent: str, tombstones: Iterable[OpenTombstone]) -> bool:
     try:
         record = points.find_point(parent)
-        if record is None or _was_ever_deleted(points, parent) or _is_void(points, record):
+        told = points.amendments(parent)
+        if record is None or any(each.kind in _DOUBTFUL for each in told) or _is_void(points, record):
             return False
     except (Damaged, KeyMismatch):
         return False
     # A tombstone spares what its roots need; a point that was written later, by a writer who knew of the
     # tombstone, needs nothing of what it names.
     return all(parent in stone.roots or record.epoch >= stone.number for stone in tombstones)
-
-
-def _was_ever_deleted(points: Points, parent: str) -> bool:
-    return any(amendment.kind in (DELETION, UNDELETION) for amendment in points.amendments(parent))
 
 
 def _is_void(points: Points, record: PointRecord) -> bool:

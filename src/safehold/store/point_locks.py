@@ -36,4 +36,5 @@ def _objects_of(store: VaultStore, point_id: str) -> set[str]:
     """The point's record, what it needs, and what was amended to it since."""
     amendments = store.backend.list(f"{ObjectType.AMENDMENT.folder}{point_id}/")
     record = ObjectType.POINT.folder + point_id
-    return {record, *store.objects_used(store.point(point_id)), *(info.name for info in amendments)}
+    used = store.objects_used(store.point(point_id), cold=store.is_cold(point_id))
+    return {record, *used, *(info.name for info in amendments)}

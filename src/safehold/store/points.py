@@ -67,6 +67,8 @@ class Amendment(msgspec.Struct, kw_only=True):
 
 
 DELETION, UNDELETION, HOLD = "deletion", "undeletion", "hold"
+STORAGE = "storage"  # of a point whose data lies in cold storage, whole; it never comes back
+STORAGE_CLASS, COLD_CLASS = "storage_class", "COLD"  # the fact that it has
 
 
 def is_deleted(amendments: Iterable[Amendment]) -> bool:
@@ -79,6 +81,11 @@ def is_held(amendments: Iterable[Amendment]) -> bool:
     """Does a legal hold keep the point, whatever else was decided? Of several the last one says."""
     told = [amendment for amendment in amendments if amendment.kind == HOLD]
     return bool(told) and told[-1].facts.get("state") != "released"
+
+
+def is_cold(amendments: Iterable[Amendment]) -> bool:
+    """Does all that the point holds lie in cold storage? Its tree and record stay warm."""
+    return any(a.kind == STORAGE and a.facts.get(STORAGE_CLASS) == COLD_CLASS for a in amendments)
 
 
 def encode_record(record: PointRecord | Amendment) -> bytes:

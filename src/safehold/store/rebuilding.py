@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing
 from safehold.store.backends.contract import Backend
 from safehold.store.index import Index
+from safehold.store.labels import cold_directories
 from safehold.store.neighbours import Neighbours
 from safehold.store.objects import Directory, SealedObject
 from safehold.store.places import ObjectRef, Place
@@ -61,14 +62,24 @@ class CompleteIndex:
             return found
         return [*self._uncovered().places(identity), *found]  # those that were found are condemned
 
+    def all_places(self, identity: bytes) -> list[Place]:
+        """As `places`, of the index alone: everywhere that it knows of."""
+        return list(self._index.places(identity))
+
     def _uncovered(self) -> Index:
         with self._lock:
             lost = len(self._index.unreadable)
             if self._rest is None or lost > self._known_lost:
                 self._known_lost = lost
-                opened = self._open_uncovered()
-                self._rest = self._gather((ObjectRef(o.name, o.seal.header), o.directory) for o in opened)
+                self._rest = self._gather(self._uncovered_directories())
             return self._rest
+
+    def _uncovered_directories(self) -> Iterator[tuple[ObjectRef, Directory]]:
+        for opened in self._open_uncovered():
+            yield ObjectRef(opened.name, opened.seal.header), opened.directory
+        for ref, directory in cold_directories(self._backend, self._open_object):
+            if not self._is_covered(ref.name):
+                yield ref, directory
 
     def _open_uncovered(self) -> Iterator[SealedObject]:
         for kind in CHUNK_FOLDERS:

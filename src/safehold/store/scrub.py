@@ -17,6 +17,7 @@ from safehold.core.errors import StoreUnavailable
 from safehold.store.backends.contract import ObjectInfo
 from safehold.store.checking import ObjectCheck, Pause, check_object
 from safehold.store.checks import Checks
+from safehold.store.cold_checks import check_unread, is_dear
 from safehold.store.condemned import NOTE_VERSION, CondemnedNote, StoredNote, encode_note, read_notes
 from safehold.store.sealing import ObjectType, new_object_name
 from safehold.store.vault_store import VaultStore
@@ -112,7 +113,8 @@ class Scrub:
         return notes
 
     def _oldest_first(self, listed: list[ObjectInfo], budget_bytes: int) -> deque[ObjectInfo]:
-        self.report.too_large_count = sum(info.size_bytes > budget_bytes for info in listed)
+        too_large = (info for info in listed if info.size_bytes > budget_bytes)
+        self.report.too_large_count = sum(not is_dear(self._store, info.name) for info in too_large)
         return deque(sorted(listed, key=lambda info: self._checks.rank(info.name)))
 
     def step(self) -> bool:
@@ -122,6 +124,10 @@ class Scrub:
         """
         while self._pending:
             info = self._pending.popleft()
+            if is_dear(self._store, info.name):
+                # Whoever pays for reading decides about it: structure only.
+                self._judge_one(check_unread(self._store, info.name, info.size_bytes))
+                return True
             if info.size_bytes <= self._left_bytes:
                 self._read(info)
                 return True
@@ -131,6 +137,9 @@ class Scrub:
         check = check_object(self._store, info.name, info.size_bytes, pause=self._pause)
         # A verdict on damage is never left half done, but what it took is gone from the budget, too.
         self._left_bytes -= max(info.size_bytes, check.bytes_read)
+        self._judge_one(check)
+
+    def _judge_one(self, check: ObjectCheck) -> None:
         self.report.objects += 1
         self.report.bytes_read += check.bytes_read
         self._judge(check)

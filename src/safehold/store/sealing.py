@@ -48,6 +48,8 @@ class ObjectType(IntEnum):
     INDEX = 5
     REVOCATION = 6
     JOURNAL = 7
+    COLD = 8
+    LABEL = 9
     CONDEMNED = 16  # from here on: working state, which can be made again
     CHECKS = 17
     INTENT = 18
@@ -67,6 +69,8 @@ _FOLDERS = {
     ObjectType.INDEX: "index/",
     ObjectType.REVOCATION: "revocations/",
     ObjectType.JOURNAL: "journal/",
+    ObjectType.COLD: "cold/",
+    ObjectType.LABEL: "labels/",
     ObjectType.CONDEMNED: "condemned/",
     ObjectType.CHECKS: "checks/",
     ObjectType.INTENT: "intents/",

@@ -38,8 +38,6 @@ from safehold.store.workshop import Workshop
 COMBINED_BYTES = 1 << 20  # a point that adds less is one single object
 NAMED_CHUNKS = 1 << 17  # so many stored, and a fragment names them: they need 20 MB until then
 
-_TYPE_OF = {FrameKind.DATA: ObjectType.PACK, FrameKind.PAGES: ObjectType.TREE}
-
 
 class Session:
     """Use as a `with` block; leaving it without `finish` leaves nothing behind."""
@@ -54,10 +52,13 @@ class Session:
         *,
         has_gaps: bool = False,
         keeping: Keeping | None = None,
+        data_type: ObjectType = ObjectType.PACK,
     ) -> None:
         """has_gaps: of what an earlier point refers to, something may be gone or about to go
         keeping: sees to the locks, in a vault that has them
+        data_type: of the objects that data goes into
         """
+        self._type_of = {FrameKind.DATA: data_type, FrameKind.PAGES: ObjectType.TREE}
         backend = backend if keeping is None else keeping.backend
         self.stats = PointStats()
         self._backend = backend
@@ -177,7 +178,7 @@ class Session:
     def _seal(self, frame: Frame) -> None:
         target = self._open.get(frame.kind)
         if target is None:
-            kind = _TYPE_OF[frame.kind]
+            kind = self._type_of[frame.kind]
             target = self._open[frame.kind] = self._begin(kind, new_object_name(kind))
         self._workshop.seal(target, frame)
         if target.is_full():
@@ -245,6 +246,11 @@ class Session:
         if self._held is not None:
             self._release_held()
         self._store_index(None)
+
+    def stand(self, point_id: str) -> None:
+        """What was kept stands, and may be written down of that point. Raises WriterRevoked when collection
+        went on without us."""
+        self._announcement.admit(point_id)
 
     def _take_rest(self) -> None:
         for filler in self._fillers.values():

@@ -13,6 +13,7 @@ from safehold.core.errors import Damaged, KeyMismatch, ObjectExists, ObjectMissi
 from safehold.domain.items import Item, PreviousTree
 from safehold.store.backends.contract import Backend, Retention
 from safehold.store.backends.first_written import FirstWritten, first_written
+from safehold.store.backends.tiered import TieredBackend
 from safehold.store.backup import Advance, Backup, Source
 from safehold.store.chunks import ChunkReader, FrameReader
 from safehold.store.condemned import read_notes
@@ -33,6 +34,7 @@ from safehold.store.points import (
     decode_amendment,
     decode_point,
     encode_record,
+    is_cold,
     is_deleted,
 )
 from safehold.store.rebuilding import CHUNK_FOLDERS, CompleteIndex
@@ -40,6 +42,7 @@ from safehold.store.restoring import RestoreCounts, Restoring, Skip, Target
 from safehold.store.scratch_index import ScratchIndex
 from safehold.store.sealing import NewSeal, ObjectType
 from safehold.store.session import Session
+from safehold.store.tiers import label_of
 from safehold.store.tombstones import Listed, Tombstones
 from safehold.store.tree_reader import PointTree
 
@@ -53,13 +56,14 @@ class VaultStore:
         self, backend: Backend, keys: VaultKeys, vault_id: bytes, *, intents: Intents | None = None
     ) -> None:
         """`intents`: those of the process, when its sessions share them; else each session has its own."""
-        if isinstance(backend, FirstWritten):
+        if isinstance(backend, FirstWritten | TieredBackend):
             backend.is_ours = self._authenticates
         self.backend = backend
         self.keys = keys
         self.vault_id = vault_id
         self.intents = intents or Intents(backend, keys, vault_id)
         self._index: Index | None = None
+        self._cold_listed_in: Index | None = None  # the index that knows which cold objects are there
         self._index_as_of: Listed | None = None  # the tombstones that there were before the index was read
         self.index_folder = IndexFolder(backend, keys, vault_id)
         self._opened_points: dict[str, SealedObject] = {}
@@ -121,16 +125,32 @@ class VaultStore:
         """Name -> why, as far as is known: a fragment is read piece by piece."""
         return dict(self.index().unreadable)
 
-    def index_for_writing(self) -> Index:
-        """The index, and which of the objects that it speaks of are there: listed once per opening."""
+    def index_for_writing(self, *, cold: bool = False) -> Index:
+        """The index, and which of the objects that it speaks of are there: listed once per opening.
+
+        cold  those of cold storage, too: else they count as gone for whoever writes
+        """
         index = self.index()
-        if not index.knows_objects():
-            # ORDER: listed after the fragments were read: what a fragment names was there before it.
-            for kind in CHUNK_FOLDERS:
-                index.note_listing(self.backend.list(kind.folder))
-            for _, note in read_notes(self.backend, self.object):
-                index.note_condemned(note.object, note.frames)
+        is_new = not index.knows_objects()
+        kinds = list(CHUNK_FOLDERS) if is_new else []
+        if cold and self._cold_listed_in is not index:
+            self._cold_listed_in = index
+            kinds.append(ObjectType.COLD)
+        # ORDER: listed after the fragments were read: what a fragment names was there before it.
+        for kind in kinds:
+            index.note_listing(self.backend.list(kind.folder))
+        for _, note in read_notes(self.backend, self.object) if is_new else ():
+            index.note_condemned(note.object, note.frames)
+        if ObjectType.COLD in kinds:
+            self._doubt_unlabelled(index)
         return index
+
+    def _doubt_unlabelled(self, index: Index) -> None:
+        """An object of cold storage without its label never was relied on, or its label is lost."""
+        labels = {info.name for info in self.backend.list(ObjectType.LABEL.folder)}
+        for info in self.backend.list(ObjectType.COLD.folder):
+            if label_of(info.name) not in labels:
+                index.note_condemned(info.name, None)
 
     def _fragment_of_uncovered(self) -> Fragment:
         """Of combined points that no fragment tells of."""
@@ -256,6 +276,10 @@ class VaultStore:
     def is_deleted(self, point_id: str) -> bool:
         return is_deleted(self.amendments(point_id))
 
+    def is_cold(self, point_id: str) -> bool:
+        """Does all that the point holds lie in cold storage?"""
+        return is_cold(self.amendments(point_id))
+
     def put_records(
         self, kind: ObjectType, name: str, records: Sequence[bytes], kept: Retention | None = None
     ) -> None:
@@ -271,19 +295,23 @@ class VaultStore:
 
     # -- backup and restore
 
-    def session(self, parents: Sequence[str] | None = None, *, lock: PointLock | None = None) -> Session:
+    def session(
+        self, parents: Sequence[str] | None = None, *, lock: PointLock | None = None, cold: bool = False
+    ) -> Session:
         """Begin a recovery point; use as a `with` block.
 
         parents  points whose items the new one may refer to: when collection is known to leave alone what
                  they need, that is not looked up again. None: it may be any
         lock     what keeps the new point, in a vault that is locked; ConfigError where the place cannot
+        cold     data goes to cold storage, and relies on what lies there alone (cold.py)
         """
         keeping = None if lock is None else Keeping(self.backend, lock, self.objects_used)
         with ExitStack() as undo:
             announcement = self.intents.begin(parents or ())
             undo.callback(announcement.end)
             self.distrust_index_before(announcement.listed)
-            index = self.index_for_writing()
+            index = self.index_for_writing(cold=cold)
+            index.for_cold = cold
             index.note_tombstoned(name for stone in announcement.tombstones for name in stone.names)
             has_gaps = not are_whole(self, parents, announcement)
             undo.pop_all()
@@ -295,12 +323,17 @@ class VaultStore:
                 announcement,
                 has_gaps=has_gaps,
                 keeping=keeping,
+                data_type=ObjectType.COLD if cold else ObjectType.PACK,
             )
 
-    def objects_used(self, record: PointRecord) -> set[str]:
-        """What a point needs beside its record and the keys; see object_use.py."""
-        self.index_for_writing()  # so that of two places the one is told that is there and not condemned
-        return objects_used(record, self.chunks())
+    def objects_used(self, record: PointRecord, *, cold: bool = False) -> set[str]:
+        """What a point needs beside its record and the keys; see object_use.py.
+
+        cold  it is a cold point: its data counts where it lies in cold storage, and labels belong to it
+        """
+        # So that of two places the one is told that is there and not condemned.
+        self.index_for_writing(cold=cold)
+        return objects_used(record, self.chunks(), cold=cold)
 
     def take_in(self, session: Session, source: Source, previous: PreviousTree, *, advance: Advance) -> Item:
         """Read a capture into a session; returns the root item for the point record."""

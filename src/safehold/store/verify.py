@@ -15,12 +15,14 @@ from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing, StoreError
 from safehold.domain.items import CONTENT_KINDS, Item, ItemKind, join
 from safehold.store.checking import Pause, check_object
 from safehold.store.chunking import ZERO_ID
+from safehold.store.cold_checks import check_unread, is_dear
 from safehold.store.contents import decode_content
 from safehold.store.id_set import IdSet
 from safehold.store.locking import intruders
 from safehold.store.places import Place
 from safehold.store.points import PointRecord
 from safehold.store.sealing import ObjectType
+from safehold.store.tiers import is_cold, label_of
 from safehold.store.trees import read_directory
 from safehold.store.vault_store import VaultStore
 from safehold.store.verdicts import Verdict, read_again, verdict_on
@@ -29,7 +31,15 @@ Advance = Callable[[int, int], None]
 
 MAX_TOLD = 10_000  # problems kept in full; more are counted only
 SILENT_IN_A_ROW = 16  # objects that a store gave no answer about: it is the store that fails, not they
-CHECKED = (ObjectType.PACK, ObjectType.TREE, ObjectType.POINT, ObjectType.AMENDMENT, ObjectType.INDEX)
+CHECKED = (
+    ObjectType.PACK,
+    ObjectType.TREE,
+    ObjectType.POINT,
+    ObjectType.AMENDMENT,
+    ObjectType.INDEX,
+    ObjectType.COLD,
+    ObjectType.LABEL,
+)
 READ_ERRORS = (Damaged, KeyMismatch, ObjectMissing, StoreUnavailable)
 
 
@@ -125,12 +135,22 @@ class Verification:
         if read_data:
             for name, size_bytes in self._sizes.items():
                 self._read_object(name, size_bytes)
+        self._check_labels()
         self._check_index()
         self._note_intruders()
         for point_id in points:
             self._check_point(point_id)
         self._check_index()  # what was found while its blocks were read
         return self.report
+
+    def _check_labels(self) -> None:
+        """An object of cold storage that points rely on has its label: without it the index cannot be made
+        again."""
+        for name in filter(is_cold, self._sizes):
+            if label_of(name) not in self._sizes and self._store.index().names(name):
+                self.report.add(
+                    name, b"", "its label is not there: move the points in it to cold storage again"
+                )
 
     def _note_intruders(self) -> None:
         for version in intruders(self._store.backend):
@@ -147,7 +167,10 @@ class Verification:
                 self.report.add(name, b"", why)
 
     def _read_object(self, name: str, size_bytes: int) -> None:
-        check = check_object(self._store, name, size_bytes, pause=self._pause)
+        if is_dear(self._store, name):
+            check = check_unread(self._store, name, size_bytes)
+        else:
+            check = check_object(self._store, name, size_bytes, pause=self._pause)
         self.report.objects += 1
         self.report.bytes_read += check.bytes_read
         self._advance(check.chunks, size_bytes)

@@ -142,6 +142,49 @@ class RenamingBackend(Backend, Protocol):
         """
 
 
-def renaming(backend: Backend) -> RenamingBackend | None:
-    """The backend as one that renames, if it can."""
-    return backend if getattr(backend, "can_rename", False) else None  # type: ignore[return-value]
+def renaming(backend: Backend, name: str = "") -> RenamingBackend | None:
+    """The backend as one that renames, if it can, and can do so with objects of that name."""
+    if not getattr(backend, "can_rename", False):
+        return None
+    renames = getattr(backend, "renames", None)  # where some objects lie elsewhere than others
+    return backend if renames is None or renames(name) else None  # type: ignore[return-value]
+
+
+class Reading(StrEnum):
+    """What it takes to read an object that is there."""
+
+    FREE = "free"
+    PAID = "paid"  # it is read as others are, and each byte of it is charged
+    ASKED = "asked"  # it must be asked for first, and comes hours later
+
+
+class Availability(StrEnum):
+    READABLE = "readable"
+    ARCHIVED = "archived"  # nobody has asked for it
+    COMING = "coming"
+
+
+class ArchivingBackend(Backend, Protocol):
+    """A place whose objects may have to be asked for before they are read. `get` of one that was not raises
+    NotRetrieved; listings, sizes, locks and deletion are as everywhere.
+    """
+
+    @property
+    def reading(self) -> Reading:
+        """What its objects are like, as far as is known without asking."""
+
+    def availability(self, name: str) -> Availability:
+        """Raises ObjectMissing."""
+
+    def retrieve(self, name: str) -> None:
+        """A copy that can be read is on its way, and stays for some days. Again is no error."""
+
+    def digest(self, name: str) -> bytes | None:
+        """SHA-256 of the object as the place itself tells it; None where it tells none. Raises
+        ObjectMissing."""
+
+
+def archiving(backend: Backend) -> ArchivingBackend | None:
+    """The backend as one with an archive, if that is what it is."""
+    is_one = getattr(backend, "reading", Reading.FREE) is not Reading.FREE
+    return backend if is_one else None  # type: ignore[return-value]

@@ -91,9 +91,12 @@ class FaultyBackend:
     def can_rename(self) -> bool:
         return renaming(self._inner) is not None
 
+    def renames(self, name: str) -> bool:
+        return renaming(self._inner, name) is not None
+
     def rename(self, name: str, new_name: str) -> None:
         self._trouble("rename", name)
-        inner = renaming(self._inner)
+        inner = renaming(self._inner, name)
         if inner is None:
             raise StoreUnavailable("this place cannot rename objects")
         inner.rename(name, new_name)

@@ -88,5 +88,8 @@ class _OneVersion(PassingBackend):
 
 def first_written(backend: Backend, is_ours: IsOurs) -> Backend:
     """The backend, guarded against what others do to it, where it keeps locked versions."""
+    guarded = getattr(backend, "guarded", None)
+    if guarded is not None:  # several places as one: each by itself
+        return guarded(is_ours)  # type: ignore[no-any-return]
     found = locking(backend)
     return FirstWritten(backend, is_ours) if found is not None and found.keeps_versions else backend

@@ -10,11 +10,15 @@ from typing import TypeVar
 
 from safehold.core.errors import StoreUnavailable
 from safehold.store.backends.contract import (
+    ArchivingBackend,
+    Availability,
     Backend,
     LockingBackend,
     ObjectInfo,
+    Reading,
     Retention,
     Version,
+    archiving,
     locking,
     renaming,
 )
@@ -53,8 +57,11 @@ class PassingBackend:
     def can_rename(self) -> bool:
         return renaming(self.inner) is not None
 
+    def renames(self, name: str) -> bool:
+        return renaming(self.inner, name) is not None
+
     def rename(self, name: str, new_name: str) -> None:
-        found = renaming(self.inner)
+        found = renaming(self.inner, name)
         if found is None:
             raise StoreUnavailable("this place cannot rename objects")
         self._call("rename", name, lambda: found.rename(name, new_name))
@@ -108,3 +115,26 @@ class PassingBackend:
 
     def delete_version(self, version: Version) -> None:
         self._call("delete", version.name, lambda: self._locking.delete_version(version))
+
+    # -- archives
+
+    @property
+    def reading(self) -> Reading:
+        found = archiving(self.inner)
+        return Reading.FREE if found is None else found.reading
+
+    @property
+    def _archiving(self) -> ArchivingBackend:
+        found = archiving(self.inner)
+        if found is None:
+            raise StoreUnavailable("objects of this place need not be asked for")
+        return found
+
+    def availability(self, name: str) -> Availability:
+        return self._call("size", name, lambda: self._archiving.availability(name))
+
+    def retrieve(self, name: str) -> None:
+        self._call("retrieve", name, lambda: self._archiving.retrieve(name))
+
+    def digest(self, name: str) -> bytes | None:
+        return self._call("size", name, lambda: self._archiving.digest(name))

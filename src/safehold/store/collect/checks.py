@@ -49,7 +49,7 @@ def check_share(
     found: Survey, going: Iterable[str], settings: CollectionSettings, *, is_confirmed: bool
 ) -> None:
     """Not more may go at once than usual, unless somebody has said so."""
-    part = sum(found.sizes[name] for name in going)
+    part = sum(found.at_stake(name) for name in going)
     whole = sum(found.sizes.values())
     if not is_confirmed and whole and 100.0 * part / whole > settings.most_dead_percent:
         share = round(100.0 * part / whole)

@@ -239,7 +239,9 @@ class Collection:
         number = self._stones.listed().epoch + 1
         names = sorted(going)
         self._write(number, (("announced", name, going[name]) for name in names), now)
-        announced = Announced(version=VERSION, names=names, roots=sorted(roots.kept), written_at=now)
+        # Of a cold point nothing but the tree is spared for those who would build upon it.
+        warm = sorted(roots.kept - roots.cooled)
+        announced = Announced(version=VERSION, names=names, roots=warm, written_at=now)
         try:
             self._stones.put(number, announced)
         except ObjectExists:
@@ -331,9 +333,8 @@ class Collection:
 
     def _left_in_place(self, names: Iterable[str], found: Survey) -> list[str]:
         """What a run that was cut off had still to take; not what was written anew under such a name."""
-        if not self._trash.is_a_place:
-            return []
-        return [name for name in names if name in found.sizes and not found.is_needed(name)]
+        here = [name for name in names if name in found.sizes and not found.is_needed(name)]
+        return [name for name in here if self._trash.takes(name)]
 
     def _refuse_if_undeleted(self, found: Survey, names: Iterable[str]) -> None:
         """Also those whose records lie in the trash, where no root is looked for."""

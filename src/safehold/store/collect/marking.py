@@ -53,8 +53,12 @@ _inner = msgspec.msgpack.Decoder(_Inner)
 class Marking:
     """Everything that the roots told so far need. Not thread-safe."""
 
-    def __init__(self, get_page: Callable[[bytes], bytes], needed: NeededIds) -> None:
+    def __init__(
+        self, get_page: Callable[[bytes], bytes], needed: NeededIds, data: NeededIds | None = None
+    ) -> None:
+        """data: where ids of data go, if not where those of pages do"""
         self.needed = needed
+        self._data = needed if data is None else data
         self.page_count = 0
         self._get_page = get_page
         self._seen: set[bytes] = set()
@@ -98,7 +102,7 @@ class Marking:
         items = _leaf.decode(page).items
         self._expect([i.content for i in items if i.kind == DIRECTORY and i.content], is_list=False)
         contents = [i.content for i in items if i.content and i.kind in FILE_KINDS]
-        self.needed.add(c for c in contents if len(c) == ID_BYTES and c != ZERO_ID)
+        self._data.add(c for c in contents if len(c) == ID_BYTES and c != ZERO_ID)
         for content in contents:
             if len(content) != ID_BYTES:
                 self._take_list(content)
@@ -106,6 +110,6 @@ class Marking:
     def _take_list(self, encoded: bytes) -> None:
         ids = [identity for identity, _ in RECORD.iter_unpack(memoryview(encoded)[1:])]
         if encoded[0] == 1:
-            self.needed.add(identity for identity in ids if identity != ZERO_ID)
+            self._data.add(identity for identity in ids if identity != ZERO_ID)
         else:
             self._expect(ids, is_list=True)

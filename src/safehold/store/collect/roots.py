@@ -18,6 +18,7 @@ from safehold.store.points import (
     PointRecord,
     decode_amendment,
     decode_point,
+    is_cold,
     is_deleted,
     is_held,
 )
@@ -33,6 +34,7 @@ class Roots:
 
     deleted  records that are no roots and whose deletion is as old as it must be
     headers  of all point objects, by name: who may speak of the object under that name
+    cooled   those roots whose data was moved to cold storage
     """
 
     points: Mapping[str, PointRecord]
@@ -41,6 +43,15 @@ class Roots:
     deleted: frozenset[str]
     intents: tuple[Intent, ...]
     headers: Mapping[str, bytes]
+    cooled: frozenset[str] = frozenset()
+
+    @property
+    def cold(self) -> frozenset[str]:
+        """Roots whose data is needed in cold storage alone.
+
+        RACE: a writer that builds upon one may have begun when it was warm: to it, it still is.
+        """
+        return self.cooled - {pin for intent in self.intents for pin in intent.pins}
 
 
 @dataclass
@@ -117,7 +128,8 @@ class RootReader:
                 deleted.add(point_id)
         kept = frozenset(points) - void - deleted
         headers = {name: self._points[name][1] for name in listed[0]}
-        return Roots(points, kept, frozenset(void), frozenset(deleted), tuple(intents), headers)
+        cooled = frozenset(point_id for point_id in kept if is_cold(amendments[point_id]))
+        return Roots(points, kept, frozenset(void), frozenset(deleted), tuple(intents), headers, cooled)
 
     def _amendments_by_point(self, names: list[str]) -> Mapping[str, list[Amendment]]:
         found: dict[str, list[Amendment]] = defaultdict(list)

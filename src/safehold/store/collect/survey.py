@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 
 from safehold.core.errors import CollectionRefused, Damaged, KeyMismatch, ObjectMissing
@@ -15,10 +15,12 @@ from safehold.store.collect.roots import Roots
 from safehold.store.collect.weighing import Weights, weigh
 from safehold.store.condemned import read_notes
 from safehold.store.index import LOST, Fragment, FragmentLike, build_fragment
-from safehold.store.objects import may_be_whole
+from safehold.store.labels import read_label
+from safehold.store.objects import Directory, may_be_whole
 from safehold.store.places import ObjectRef
 from safehold.store.rebuilding import CHUNK_FOLDERS
 from safehold.store.sealing import ObjectType
+from safehold.store.tiers import LABELS, is_cold, label_of, object_of
 from safehold.store.vault_store import VaultStore
 
 POINTS, TREES, INDEX = ObjectType.POINT.folder, ObjectType.TREE.folder, ObjectType.INDEX.folder
@@ -62,8 +64,18 @@ class Survey:
         """Also when it is not known what it holds."""
         if name.startswith(INDEX):
             return name.partition(".")[0] in self.fragments  # a part's name begins with its fragment's
+        if name.startswith(LABELS):
+            name = object_of(name)
+            return name in self.sizes and self.is_needed(name)
         is_root = name.startswith(POINTS) and name.removeprefix(POINTS) in self.roots.kept
         return is_root or name in self.unreadable or self.weights.is_needed(name)
+
+    def at_stake(self, name: str) -> float:
+        """Bytes of an object that would go, but for the part that lies in cold storage for sure."""
+        number = self.weights.numbers.get(name)
+        if number is None or not self.weights.total[number]:
+            return self.sizes[name]
+        return self.sizes[name] * (1.0 - self.weights.moved[number] / self.weights.total[number])
 
     def unneeded(self) -> dict[str, str]:
         """Names of objects that may be announced, and why."""
@@ -75,10 +87,15 @@ class Survey:
             return "another fragment says all that it says"
         if name.startswith(POINTS):
             return self._reason_of_point(name.removeprefix(POINTS))
+        if name.startswith(LABELS):
+            return self._reason(object_of(name))  # they come and go together
         if name not in self.published and self.roots.intents:
             return None  # perhaps of a writer at work: it would only have to be kept again
         if name in self.rewritten:
             return "what is needed of it was stored anew in another pack"
+        number = self.weights.numbers.get(name)
+        if number is not None and self.weights.moved[number]:
+            return "what is needed of it lies in cold storage"
         return "no root needs any chunk of it"
 
     def _reason_of_point(self, point_id: str) -> str | None:
@@ -93,7 +110,9 @@ def survey(store: VaultStore, roots: Roots, named: Set[str], rewritten: Set[str]
     rewritten  packs that are to go as soon as all that is needed of them lies elsewhere
     Raises CollectionRefused, StoreUnavailable.
     """
-    sizes = {info.name: info.size_bytes for kind in CHUNK_FOLDERS for info in store.backend.list(kind.folder)}
+    # ORDER: labels first: a label that is listed had its object before.
+    kinds = (ObjectType.LABEL, *CHUNK_FOLDERS, ObjectType.COLD)
+    sizes = {info.name: info.size_bytes for kind in kinds for info in store.backend.list(kind.folder)}
     loaded = store.index_folder.load()
     published = {ref.name for fragment in loaded.fragments for ref in fragment.objects}
     condemned = {stored.note.object for stored in read_notes(store.backend, store.object)}
@@ -104,16 +123,18 @@ def survey(store: VaultStore, roots: Roots, named: Set[str], rewritten: Set[str]
         is_known = ref.name in published or ref.name.startswith(POINTS)
         is_whole = may_be_whole(sizes.get(ref.name, 0)) and ref.name not in unsound
         is_staying = ref.name not in named and ref.name not in rewritten
+        if is_cold(ref.name):
+            is_staying = is_staying and label_of(ref.name) in sizes and label_of(ref.name) not in named
         return is_known and is_whole and is_staying and not _is_void(ref, roots)
 
-    needed = NeededIds()
-    with ExitStack() as undo:
+    needed, cold_needed = NeededIds(), NeededIds()
+    with ExitStack() as undo, closing(cold_needed):
         undo.callback(needed.close)
         try:
-            page_count, damaged = _mark(store, roots, {*sizes, *named}, needed)
+            page_count, damaged = _mark(store, roots, {*sizes, *named}, needed, cold_needed)
             unsound = condemned | damaged
             rest, unreadable = _uncovered(store, loaded.fragments, {*sizes, *named})
-            weights = weigh([*loaded.fragments, rest], needed, stays)
+            weights = weigh([*loaded.fragments, rest], needed, stays, cold_needed)
         except LOST as error:
             raise CollectionRefused(f"the index cannot be read through: {error}") from error
         undo.pop_all()
@@ -137,14 +158,17 @@ def _is_void(ref: ObjectRef, roots: Roots) -> bool:
     return ref.name.startswith(POINTS) and ref.name.removeprefix(POINTS) in roots.void
 
 
-def _mark(store: VaultStore, roots: Roots, names: Set[str], needed: NeededIds) -> tuple[int, Set[str]]:
+def _mark(
+    store: VaultStore, roots: Roots, names: Set[str], needed: NeededIds, cold_needed: NeededIds
+) -> tuple[int, Set[str]]:
     """How many pages were read, and objects that did not give back a page that another one had."""
     pages = PageReader(FrameReader(store.backend, store.keys, store.vault_id), store.keys.chunk_id_key)
     pages.know(sorted(name for name in names if name.startswith((TREES, POINTS))), store.object)
-    marking = Marking(pages.read, needed)
+    warm, cold = Marking(pages.read, needed), Marking(pages.read, needed, cold_needed)
     for point_id in sorted(roots.kept):
+        marking = cold if point_id in roots.cold else warm
         marking.mark(roots.points[point_id].root)
-    return marking.page_count, pages.damaged
+    return warm.page_count + cold.page_count, pages.damaged
 
 
 def _uncovered(
@@ -152,9 +176,13 @@ def _uncovered(
 ) -> tuple[Fragment, Set[str]]:
     """A fragment of the directories of all objects that no other one speaks of; and what cannot be read."""
     covered = {ref.name for fragment in known for ref in fragment.objects}
-    rest, unreadable = [], set()
+    rest: list[tuple[ObjectRef, Directory]] = []
+    unreadable = set()
     for name in sorted(names):
-        if name.startswith(INDEX) or (name in covered and not name.startswith(POINTS)):
+        if name.startswith((INDEX, LABELS)) or (name in covered and not name.startswith(POINTS)):
+            continue
+        if is_cold(name):
+            _read_label(store, name, rest)
             continue
         try:
             opened = store.object(name)
@@ -167,3 +195,10 @@ def _uncovered(
         if not any(fragment.covers(ref) for fragment in known):
             rest.append((ref, opened.directory))
     return build_fragment(rest), unreadable
+
+
+def _read_label(store: VaultStore, name: str, rest: list[tuple[ObjectRef, Directory]]) -> None:
+    """One without a label, that no fragment speaks of either, is a leaving of a writer that died."""
+    with suppress(Damaged, KeyMismatch, ObjectMissing):
+        label = read_label(store.object, name)
+        rest.append((label.ref, label.directory))

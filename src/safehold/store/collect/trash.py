@@ -12,8 +12,9 @@ from safehold.core.errors import ObjectExists, ObjectLocked, ObjectMissing
 from safehold.store.backends.contract import Backend, locking, renaming
 from safehold.store.backends.passing import PassingBackend
 from safehold.store.sealing import HEADER_BYTES
+from safehold.store.tiers import TRASH
 
-FOLDER = "trash/"
+FOLDER = TRASH
 
 
 class TrashView(PassingBackend):
@@ -37,19 +38,18 @@ class Trash:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._renaming = renaming(backend)
 
-    @property
-    def is_a_place(self) -> bool:
-        """Or do objects stay where they are until the end?"""
-        return self._renaming is not None
+    def takes(self, name: str) -> bool:
+        """Is there a trash where that object lies? Or does it stay where it is until the end?"""
+        return renaming(self._backend, name) is not None
 
     def take(self, number: int, name: str) -> None:
         """Raises ObjectLocked."""
-        if self._renaming is None:
+        place = renaming(self._backend, name)
+        if place is None:
             return
         try:
-            self._renaming.rename(name, in_trash(number, name))
+            place.rename(name, in_trash(number, name))
         except ObjectMissing:
             return
         except ObjectExists:  # a crash had left it both names
@@ -59,10 +59,11 @@ class Trash:
                     self._backend.delete(name)
 
     def bring_back(self, number: int, name: str) -> None:
-        if self._renaming is None:
+        place = renaming(self._backend, name)
+        if place is None:
             return
         try:
-            self._renaming.rename(in_trash(number, name), name)
+            place.rename(in_trash(number, name), name)
         except ObjectMissing:
             return
         except ObjectExists:  # it was there all the time, or came back before
@@ -78,7 +79,7 @@ class Trash:
 
     def erase(self, number: int, name: str) -> bool:
         """Gone for good; False when a lock keeps it. Names every version where the place has versions."""
-        if self._renaming is not None:
+        if self.takes(name):
             try:
                 self.take(number, name)  # a run that was cut off, or a lock, may have left it in its place
             except ObjectLocked:

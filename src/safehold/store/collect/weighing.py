@@ -2,6 +2,9 @@
 
 Of a chunk that lies in several objects one counts as its place, the others as spare: the lowest object by
 name that is sure to stay. An object without a live byte may go.
+
+What only cold points need is needed in cold storage, and in a warm object only as long as no cold one that is
+sure to stay holds it. What a warm point needs is needed in a warm object, whatever is cold.
 """
 
 from __future__ import annotations
@@ -9,9 +12,11 @@ from __future__ import annotations
 import struct
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
+from safehold.store import tiers
 from safehold.store.collect.needed import PARTITIONS, NeededIds
 from safehold.store.index import FragmentLike
 from safehold.store.places import ROW_BYTES, ObjectRef
@@ -27,7 +32,8 @@ Stays = Callable[[ObjectRef], "bool | None"]
 class Weights:
     """Plain bytes of chunks in each object, by its number.
 
-    live  needed, and this is where they lie; lone: needed, but only objects that may go have them
+    live   needed, and this is where they lie; lone: needed, but only objects that may go have them
+    moved  of a warm object: needed, but only in cold storage, which holds them for sure
     """
 
     numbers: dict[str, int] = field(default_factory=dict)
@@ -35,13 +41,14 @@ class Weights:
     total: array[int] = field(default_factory=lambda: array("Q"))
     live: array[int] = field(default_factory=lambda: array("Q"))
     lone: array[int] = field(default_factory=lambda: array("Q"))
+    moved: array[int] = field(default_factory=lambda: array("Q"))
 
     def number_of(self, name: str) -> int:
         number = self.numbers.get(name)
         if number is None:
             number = self.numbers[name] = len(self.names)
             self.names.append(name)
-            for column in (self.total, self.live, self.lone):
+            for column in (self.total, self.live, self.lone, self.moved):
                 column.append(0)
         return number
 
@@ -51,9 +58,12 @@ class Weights:
         return number is not None and (self.live[number] > 0 or self.lone[number] > 0)
 
 
-def weigh(fragments: Sequence[FragmentLike], needed: NeededIds, stays: Stays) -> Weights:
+def weigh(
+    fragments: Sequence[FragmentLike], needed: NeededIds, stays: Stays, cold_needed: NeededIds | None = None
+) -> Weights:
     """Weigh all objects that the fragments speak of.
 
+    cold_needed  the data that cold points need
     stays  is it there, and not about to go? None: what is there under its name is another object
 
     Raises what reading a fragment raises: half a list would make needed chunks look lone, or worse.
@@ -64,17 +74,36 @@ def weigh(fragments: Sequence[FragmentLike], needed: NeededIds, stays: Stays) ->
     for name in [_OTHER, *known]:
         weights.number_of(name)
     is_sure = bytearray(len(known) + 1)
+    is_cold = bytearray(tiers.is_cold(name) for name in weights.names)
     cursors = [_Cursor(fragment, weights, stays, is_sure) for fragment in fragments]
     for first_byte in range(PARTITIONS):
-        _weigh_partition(first_byte, cursors, needed.partition(first_byte), weights, is_sure)
+        cold = set() if cold_needed is None else cold_needed.partition(first_byte)
+        wanted = _Wanted(needed.partition(first_byte), cold, is_cold)
+        _weigh_partition(first_byte, cursors, wanted, weights, is_sure)
     return weights
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Ids of a partition: needed by warm points or as pages; as data of cold points."""
+
+    warm: set[bytes]
+    cold: set[bytes]
+    is_cold: bytearray  # by an object's number
+
+    @property
+    def either(self) -> set[bytes]:
+        return self.warm | self.cold if self.cold else self.warm
+
+
+Rows: TypeAlias = "list[tuple[bytes, int, int]]"  # id, object's number, length
+
+
 def _weigh_partition(
-    first_byte: int, cursors: Sequence[_Cursor], needed: set[bytes], weights: Weights, is_sure: bytearray
+    first_byte: int, cursors: Sequence[_Cursor], wanted: _Wanted, weights: Weights, is_sure: bytearray
 ) -> None:
-    total = weights.total
-    wanted: list[tuple[bytes, int, int]] = []
+    total, needed = weights.total, wanted.either
+    rows: Rows = []
     for cursor in cursors:
         numbers = cursor.numbers
         for joined in cursor.until(first_byte + 1):
@@ -82,11 +111,22 @@ def _weigh_partition(
                 number = numbers[own_number]
                 total[number] += length
                 if identity in needed:
-                    wanted.append((identity, number, length))
-    _place(wanted, weights, is_sure)
+                    rows.append((identity, number, length))
+    cold = _place([r for r in rows if wanted.is_cold[r[1]] and r[0] in wanted.cold], weights, is_sure)
+    warm: Rows = []
+    for row in rows:
+        if wanted.is_cold[row[1]]:
+            continue
+        # INVARIANT: a warm chunk is given up only where a cold object holds it that is sure to stay.
+        if row[0] in wanted.warm or row[0] not in cold:
+            warm.append(row)
+        else:
+            weights.moved[row[1]] += row[2]
+    _place(warm, weights, is_sure)
 
 
-def _place(wanted: list[tuple[bytes, int, int]], weights: Weights, is_sure: bytearray) -> None:
+def _place(wanted: Rows, weights: Weights, is_sure: bytearray) -> Collection[bytes]:
+    """Say of each chunk where it lies; returns those that lie in an object that is sure to stay."""
     places: dict[bytes, int] = {}
     for identity, number, _ in wanted:
         if is_sure[number] and places.get(identity, number) >= number:
@@ -99,6 +139,7 @@ def _place(wanted: list[tuple[bytes, int, int]], weights: Weights, is_sure: byte
         elif place == number and identity not in counted:
             counted.add(identity)
             weights.live[number] += length
+    return places.keys()
 
 
 class _Cursor:
