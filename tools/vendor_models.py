@@ -17,6 +17,7 @@ import botocore
 
 TAKEN: dict[str, tuple[str, str | None]] = {  # version, and names of operations; None: all
     "backup": ("2018-11-15", None),
+    "backupsearch": ("2018-05-10", None),
     "iam": (
         "2010-05-08",
         """

@@ -10,14 +10,20 @@ from safehold.api.wire.gateway import Gateway
 from safehold.core.clock import Clock, SystemClock
 from safehold.core.secrets import RootKey
 from safehold.domain.quotas import AWS_QUOTAS, Quotas
+from safehold.records import searches
 from safehold.records.access_keys import KeyLookup, box
 from safehold.records.engine import Catalog
 
 
 def api_config(root_key: RootKey, *, aws_limits: str, quotas: Quotas = AWS_QUOTAS) -> ApiConfig:
     """What every process of the installation has in common; page tokens of one are good at another."""
-    page_key = root_key.derive("page-tokens")
-    return ApiConfig(page_key=page_key, aws_limits=aws_limits, quotas=quotas, key_box=box(root_key))
+    return ApiConfig(
+        page_key=root_key.derive("page-tokens"),
+        aws_limits=aws_limits,
+        quotas=quotas,
+        key_box=box(root_key),
+        results=searches.box(root_key),
+    )
 
 
 def api_app(

@@ -37,6 +37,7 @@ class ApiConfig:
     quotas      how many of each thing there may be
     page_key    signs page tokens; at least 16 random bytes, the same in every process of an installation
     key_box     seals the secrets of access keys that are made; None where none can be
+    results     opens what searches found; None where there are none
     """
 
     page_key: bytes = field(repr=False)
@@ -44,6 +45,7 @@ class ApiConfig:
     aws_limits: str = "extended"
     quotas: Quotas = field(default_factory=Quotas)
     key_box: SecretBox | None = field(default=None, repr=False, compare=False)
+    results: SecretBox | None = field(default=None, repr=False, compare=False)
 
     def default_key_arn(self, site: str, account_id: str) -> str:
         """The ARN that stands for a site's own key, where AWS has the alias `aws/backup`; always the same."""

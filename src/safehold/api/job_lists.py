@@ -20,8 +20,18 @@ def page_of_jobs(call: Call, req: Mapping[str, Any], wanted: JobFilter) -> tuple
     """One page of the account's jobs that are wanted, newest first, and the token of the next page."""
     if req.get("ByAccountId", "*") not in ("*", call.account_id):
         return [], None
-    listed = _common(call, req, wanted)
+    return _page(call, req, _common(call, req, wanted))
 
+
+def newest_jobs(
+    call: Call, req: Mapping[str, Any], wanted: JobFilter, *, since: datetime
+) -> tuple[Sequence[Job], str | None]:
+    """The same for jobs that are listed by what `wanted` says alone, and created since then."""
+    mine = replace(wanted, account_id=call.account_id, site=call.site, created_since=since)
+    return _page(call, req, mine)
+
+
+def _page(call: Call, req: Mapping[str, Any], listed: JobFilter) -> tuple[Sequence[Job], str | None]:
     def fetch(after: Position | None, limit: int) -> list[Job]:
         return jobs.page(call.tx, listed, after=None if after is None else _key(after), limit=limit)
 

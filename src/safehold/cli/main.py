@@ -25,6 +25,7 @@ COMMANDS = {  # name: module in this room that holds a command of that name
     "protect": "protect",
     "jobs": "jobs",
     "points": "points",
+    "search": "search",
     "restore": "restore",
     "verify": "verify",
     "store": "store",

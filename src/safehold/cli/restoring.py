@@ -52,7 +52,7 @@ def restore(installation: Installation, wanted: Wanted, *, waits: bool, quiet: b
         IamRoleArn=installation.role_arn,
     )["RestoreJobId"]
     if waits:
-        with _somebody_working(installation), _shown(quiet) as show:
+        with somebody_working(installation), _shown(quiet) as show:
             return _wait(client, job_id, show)
     return restore_job(client.call("DescribeRestoreJob", RestoreJobId=job_id))
 
@@ -89,7 +89,7 @@ def _allow(installation: Installation, point_arn: str, to: Path) -> None:
 
 
 @contextmanager
-def _somebody_working(installation: Installation) -> Iterator[None]:
+def somebody_working(installation: Installation) -> Iterator[None]:
     """Without a server nobody would run the job: a worker of our own does, as long as the block runs."""
     if live_workers(installation):
         yield

@@ -23,7 +23,7 @@ from safehold.core.config import DataFolder, Settings
 from safehold.core.errors import DataFolderLocked
 from safehold.core.filesystems import sync_folder
 from safehold.core.secrets import RootKey, create_root_key, read_root_key
-from safehold.records import access_keys, installation, nodes, schema
+from safehold.records import access_keys, installation, nodes, schema, searches
 from safehold.records.engine import Catalog
 from safehold.store.key_providers.key_file import KeyFile
 from safehold.store.key_providers.urls import is_root_key, key_file_of
@@ -53,6 +53,7 @@ def rotate(data: Path, *, told: Told) -> dict[str, Any]:
             told(f"{len(rows)} vaults opened with the new root key")
             with catalog.begin() as tx:
                 access_keys.reseal(tx, old=access_keys.box(old), new=access_keys.box(new))
+                searches.forget_all_found(tx)  # kept for days at most; whoever wants them searches again
             installation.check_root_key(catalog, new)
             told("catalog opened with the new root key")
         finally:

@@ -16,10 +16,12 @@ from safehold.core import log, memory
 from safehold.core.config import Settings
 from safehold.jobs.collecting import Collecting
 from safehold.jobs.engine import EngineSettings
+from safehold.jobs.looking import Looking
 from safehold.jobs.runners import all_runners
 from safehold.jobs.upkeep import all_upkeep
 from safehold.jobs.vaults import VaultAccess
 from safehold.jobs.worker import Worker, WorkerSettings, work_until_told
+from safehold.records import searches
 from safehold.store.collect.settings import CollectionSettings
 from safehold.store.key_providers.retry import RetryProvider
 from safehold.store.key_providers.urls import open_provider
@@ -59,7 +61,7 @@ def worker_of(installation: Installation) -> Worker:
             lifelines=installation.folder.lifelines if installation.catalog.is_sqlite else None,
         ),
         installation.catalog,
-        all_runners(*assembled),
+        all_runners(*assembled, looking_of(installation)),
         installation.clock,
         upkeep=all_upkeep(
             *assembled,
@@ -69,6 +71,11 @@ def worker_of(installation: Installation) -> Worker:
         ),
         let_go=access.close,
     )
+
+
+def looking_of(installation: Installation) -> Looking:
+    """What jobs need that look into points."""
+    return Looking(searches.box(installation.root_key), installation.settings.delivery_endpoint or None)
 
 
 def collecting(installation: Installation, access: VaultAccess) -> Collecting | None:

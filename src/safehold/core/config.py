@@ -64,6 +64,9 @@ class Settings:
     collection_most_percent: float = _option(
         "More of a vault than this goes at once only by `safehold store collect --confirm`.", 50.0
     )  # type: ignore[assignment]
+    delivery_endpoint: str = _option(
+        "URL of the S3 endpoint whose buckets exports of search results go to; empty: AWS's own.", ""
+    )  # type: ignore[assignment]
     quotas: dict[str, int] = field(
         default_factory=dict,
         metadata={

@@ -16,18 +16,24 @@ NOT_STARTED: Mapping[JobKind, str] = {
     "Try increasing your start window.",
     JobKind.INDEX: "The search index was not begun in time.",
     JobKind.COPY: "Copy job expired before completion.",
+    JobKind.SEARCH: "The search was not begun in time.",
+    JobKind.EXPORT: "The export was not begun in time.",
 }
 NOT_COMPLETED: Mapping[JobKind, str] = {
     JobKind.BACKUP: "Backup job expired before completion.",
     JobKind.RESTORE: "Restore job expired before completion.",
     JobKind.INDEX: "The search index was not done in time.",
     JobKind.COPY: "Copy job expired before completion.",
+    JobKind.SEARCH: "The search was not done in time.",
+    JobKind.EXPORT: "The export was not done in time.",
 }
 STOPPED: Mapping[JobKind, str] = {
     JobKind.BACKUP: "Backup job was stopped by user.",
     JobKind.RESTORE: "Restore job was stopped by user.",
     JobKind.INDEX: "The making of the search index was stopped.",
     JobKind.COPY: "Copy job was stopped.",
+    JobKind.SEARCH: "The search was stopped; what it had found until then is kept.",
+    JobKind.EXPORT: "The export was stopped.",
 }
 
 

@@ -99,7 +99,14 @@ _COPY: Mapping[JobState, Mapping[JobEvent, JobState]] = {
     )
 }
 
-_TABLES = {JobKind.BACKUP: _BACKUP, JobKind.RESTORE: _RESTORE, JobKind.COPY: _COPY, JobKind.INDEX: _RESTORE}
+_TABLES = {
+    JobKind.BACKUP: _BACKUP,
+    JobKind.RESTORE: _RESTORE,
+    JobKind.COPY: _COPY,
+    JobKind.INDEX: _RESTORE,
+    JobKind.SEARCH: _BACKUP,
+    JobKind.EXPORT: _RESTORE,
+}
 
 ACTIVE = (JobState.CREATED, JobState.PENDING, JobState.RUNNING, JobState.ABORTING)
 ENDED = tuple(state for state in JobState if state not in ACTIVE)

@@ -14,6 +14,8 @@ class JobKind(StrEnum):
     RESTORE = "restore"
     COPY = "copy"
     INDEX = "index"  # makes a recovery point's search index
+    SEARCH = "search"  # looks through many of them
+    EXPORT = "export"  # puts what a search found into a bucket
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from safehold.connectors.contract import Connector
 from safehold.core.clock import Clock
+from safehold.domain.searches import KEPT
 from safehold.jobs.amending import AmendmentWriter
 from safehold.jobs.collecting import Collecting
 from safehold.jobs.discarding import Discarder
@@ -17,7 +18,7 @@ from safehold.jobs.runners import all_runners
 from safehold.jobs.scrubbing import Scrubber
 from safehold.jobs.vaults import VaultAccess
 from safehold.jobs.worker import Upkeep
-from safehold.records import idempotency
+from safehold.records import idempotency, searches
 from safehold.records.engine import Catalog
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -49,6 +50,10 @@ def all_upkeep(
         with catalog.begin() as tx:
             return idempotency.forget_before(tx, clock.now() - timedelta(days=TOKEN_DAYS))
 
+    def forget_found() -> int:
+        with catalog.begin() as tx:
+            return searches.forget_found_before(tx, clock.now() - KEPT)
+
     collect = [] if collecting is None else [Upkeep("collect", 10 * MINUTE, collecting.start_due)]
     forget = [] if collecting is None else [Upkeep("forget writers", HOUR, collecting.forget_writers)]
     return [
@@ -60,6 +65,7 @@ def all_upkeep(
         Upkeep("forget what vaults know", HOUR, writer.forget_written),
         Upkeep("take back what jobs left", MINUTE, discarder.discard_due),
         Upkeep("forget tokens", HOUR, forget_tokens),
+        Upkeep("forget what was found", HOUR, forget_found),
         Upkeep("keep locked vaults", LOCK_SECONDS, locks.start_due),
         Upkeep("scrub", SCRUB_SECONDS, scrubber.work),
     ]

@@ -29,6 +29,7 @@ class JobFilter:
     site: str | None = None
     kind: JobKind | None = None
     state: str | None = None
+    states: tuple[str, ...] | None = None  # one of them
     resource_arn: str | None = None
     resource_type: str | None = None
     vault_name: str | None = None
@@ -131,6 +132,7 @@ _COMPARED: Mapping[str, tuple[ColumnElement[Any], Callable[[Any, Any], Any]]] = 
     "site": (t.c.site, operator.eq),
     "kind": (t.c.kind, operator.eq),
     "state": (t.c.state, operator.eq),
+    "states": (t.c.state, lambda column, wanted: column.in_(wanted)),
     "resource_arn": (t.c.resource_arn, operator.eq),
     "resource_type": (t.c.resource_type, operator.eq),
     "vault_name": (t.c.vault_name, operator.eq),

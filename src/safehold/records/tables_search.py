@@ -1,8 +1,8 @@
-"""Tables of search indexes; see tables.py for what all tables have in common."""
+"""Tables of search indexes and searches; see tables.py for what all tables have in common."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, Text
 
 from safehold.records.tables import UtcDateTime, metadata
 
@@ -28,4 +28,44 @@ point_index = Table(
     Column("deleted_at", UtcDateTime),
     Index("ix_point_index_listing", "account_id", "site", "point_created_at", "point_id"),
     Index("ix_point_index_status", "status", "point_id"),
+)
+
+# How far a search job is.
+search_job = Table(
+    "search_job",
+    metadata,
+    Column("job_id", String(64), primary_key=True),
+    Column("points_total", BigInteger),  # None until the job has begun
+    Column("items_total", BigInteger),
+    Column("points_done", BigInteger, nullable=False, default=0),
+    Column("items_done", BigInteger, nullable=False, default=0),
+    Column("items_found", BigInteger, nullable=False, default=0),
+)
+
+# The points that a search job looks through, in its order.
+search_backup = Table(
+    "search_backup",
+    metadata,
+    Column("job_id", String(64), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("point_id", String(64), nullable=False),
+    Column("point_arn", String(2048), nullable=False),
+    Column("resource_arn", String(2048), nullable=False),
+    Column("resource_type", String(64), nullable=False),
+    Column("vault_name", String(64), nullable=False),
+    Column("point_created_at", UtcDateTime, nullable=False),
+    Column("index_created_at", UtcDateTime),
+    Column("status", String(16), nullable=False),
+    Column("status_message", Text),
+)
+
+# What it found, some hundred items a row, sealed: the names of what is backed up are nobody's business.
+search_result = Table(
+    "search_result",
+    metadata,
+    Column("job_id", String(64), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("backup_number", Integer, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
 )

@@ -11,7 +11,7 @@ import botocore.session
 import pytest
 from botocore.awsrequest import create_request_object, prepare_request_dict
 from botocore.compat import HTTPHeaders
-from botocore.model import OperationModel, Shape
+from botocore.model import OperationModel, ServiceModel, Shape
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 
@@ -23,7 +23,7 @@ from safehold.api.wire.route import find_operation
 from safehold.api.wire.serialize import answer
 from safehold.api.wire.validate import validate
 
-SERVICE = botocore.session.Session().get_service_model("backup")
+SERVICES = [botocore.session.Session().get_service_model(name) for name in ("backup", "backupsearch")]
 TIME = datetime(2026, 3, 4, 5, 6, 7, 891000, tzinfo=UTC)
 ARN = "arn:aws:elasticfilesystem:us-east-1:123456789012:file-system/fs-1/ü ?&=+%2F"
 FITTING = {
@@ -33,6 +33,7 @@ FITTING = {
     "BackupVaultName": "aws/efs/automatic-backup-vault",
     "BackupVaultNameOrWildcard": "*",
     "FrameworkName": "Framework_1",
+    "IamRoleArn": "arn:aws:iam::123456789012:role/reader",
     "ReportPlanName": "Report_1",
     "TieringConfigurationName": "tiering_1",
     "ResourceType": "SAP HANA on Amazon EC2",
@@ -44,7 +45,8 @@ def value_of(shape: Shape) -> Any:
     """A value that the model allows, with something in every member."""
     match shape.type_name:
         case "structure":
-            return {name: value_of(member) for name, member in shape.members.items()}
+            members = list(shape.members.items())[: 1 if shape.is_tagged_union else None]
+            return {name: value_of(member) for name, member in members}
         case "list":
             return [value_of(shape.member)] * 2
         case "map":
@@ -71,21 +73,28 @@ def text_of(shape: Shape) -> str:
 
 
 def sent(operation: OperationModel, params: dict[str, Any]) -> HttpRequest:
-    """The request that the stock client makes of these parameters."""
+    """The request that the stock client makes of these parameters, with the scope of its signature."""
     made = create_serializer("rest-json").serialize_to_request(params, operation)
     prepare_request_dict(made, "http://127.0.0.1:1")
     prepared = create_request_object(made).prepare()
     url = urlsplit(prepared.url)
     body = prepared.body or b""
-    return read_request(prepared.method, url.path.encode(), url.query.encode(), (), body)
+    scope = f"Credential=AKIA/20300102/eu-north-1/{operation.service_model.signing_name}/aws4_request"
+    headers = [(b"authorization", b"AWS4-HMAC-SHA256 " + scope.encode())]
+    return read_request(prepared.method, url.path.encode(), url.query.encode(), headers, body)
 
 
 def operations() -> list[Any]:
-    return [pytest.param(SERVICE.operation_model(name), id=name) for name in SERVICE.operation_names]
+    return [
+        pytest.param(model.operation_model(name), id=f"{model.service_name} {name}")
+        for model in SERVICES
+        for name in model.operation_names
+    ]
 
 
-def test_the_vendored_model_has_every_operation_of_the_published_one() -> None:
-    assert set(service("backup").operations) == set(SERVICE.operation_names)
+@pytest.mark.parametrize("model", SERVICES, ids=lambda model: model.service_name)
+def test_the_vendored_model_has_every_operation_of_the_published_one(model: ServiceModel) -> None:
+    assert set(service(model.service_name).operations) == set(model.operation_names)
 
 
 @pytest.mark.parametrize("operation", operations())
@@ -95,7 +104,10 @@ def test_a_request_is_read_as_it_was_meant(operation: OperationModel) -> None:
         params["BackupVaultName"] = "new-vault_1"
     request = sent(operation, params)
     match = find_operation(request)
-    assert match.target.name == operation.name
+    assert (match.target.service, match.target.name) == (
+        operation.service_model.service_name,
+        operation.name,
+    )
     read = parse(match.target, match.labels, request)
     assert read == params
     validate(match.target, read)
@@ -106,14 +118,14 @@ def test_a_slash_at_the_end_makes_no_difference(operation: OperationModel) -> No
     request = sent(operation, value_of(operation.input_shape) if operation.input_shape else {})
     path = request.raw_path
     other = path.removesuffix("/") if path.endswith("/") else path + "/"
-    changed = HttpRequest(request.method, other, request.query, {}, b"")
+    changed = HttpRequest(request.method, other, request.query, request.headers, b"")
     assert find_operation(changed).target.name == operation.name
 
 
 @pytest.mark.parametrize("operation", operations())
 def test_an_answer_is_read_by_the_stock_client(operation: OperationModel) -> None:
     wanted = value_of(operation.output_shape) if operation.output_shape else {}
-    made = answer(service("backup").operations[operation.name], wanted, "id")
+    made = answer(service(operation.service_model.service_name).operations[operation.name], wanted, "id")
     assert made.status == operation.http.get("responseCode", 200)
     headers = HTTPHeaders.from_dict(dict(made.headers))
     response = {"status_code": made.status, "headers": headers, "body": made.body}

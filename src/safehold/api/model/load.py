@@ -17,6 +17,7 @@ from safehold.api.model.shapes import Kind, Location, Member, Operation, Service
 
 FILES = {
     "backup": "backup-2018-11-15.json",
+    "backupsearch": "backupsearch-2018-05-10.json",
     "iam": "iam-2010-05-08.json",
     "kms": "kms-2014-11-01.json",
     "organizations": "organizations-2016-11-28.json",

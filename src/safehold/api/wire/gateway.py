@@ -23,7 +23,8 @@ from safehold.api.wire.authenticate import FindKey, NoteUse, authenticate
 from safehold.api.wire.http import HttpAnswer, HttpRequest
 from safehold.api.wire.parse import json_object, parse, text
 from safehold.api.wire.route import Match, Table, find_operation, unknown
-from safehold.api.wire.serialize import answer, error_answer, json_answer
+from safehold.api.wire.scope import SEARCH, service_of
+from safehold.api.wire.serialize import answer, error_answer, json_answer, search_error_answer
 from safehold.core import ids
 from safehold.core.clock import Clock
 from safehold.core.errors import CatalogUnavailable, RequestError, Retry, SafeholdError, WireError
@@ -162,6 +163,8 @@ def refusal(request: HttpRequest, error: RequestError, request_id: str) -> HttpA
         return rpc.error_answer(error, request, request_id)
     if query.is_query(request):
         return query.error_answer(error, request, request_id)
+    if service_of(request) == SEARCH:
+        return search_error_answer(error, request_id)
     return error_answer(error, request_id)
 
 

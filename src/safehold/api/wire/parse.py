@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -37,7 +37,8 @@ def parse(operation: Operation, labels: Mapping[str, str], request: HttpRequest)
         Location.BODY: json_object(request.body) if has_body else {},
     }
     found = ((member, sources[member.location].get(member.wire_name)) for member in members)
-    return {member.name: _member(member, raw) for member, raw in found if raw is not None}
+    given = {member.name: _member(member, raw) for member, raw in found if raw is not None}
+    return given | _lists_of_query(members, request)
 
 
 def json_object(body: bytes) -> dict[str, Any]:
@@ -83,9 +84,21 @@ def _first_of_each(request: HttpRequest) -> Mapping[str, str]:
     return {name: value for name, value in reversed(request.query) if value != ""}
 
 
+def _lists_of_query(members: Iterable[Member], request: HttpRequest) -> dict[str, Any]:
+    """Lists that the query string holds, one parameter an entry."""
+    found: dict[str, Any] = {}
+    for member in members:
+        if member.location is Location.QUERY and member.shape.kind is Kind.LIST:
+            texts = [text(value, member.name) for name, value in request.query if name == member.wire_name]
+            found |= {member.name: texts} if texts else {}
+    return found
+
+
 def _member(member: Member, raw: Any) -> Any:
     if member.location is Location.BODY:
         return _value(member.shape, raw, member.name)
+    if member.shape.kind is Kind.LIST:
+        return [text(raw, member.name)]
     return from_text(member.shape, raw, member.name)
 
 

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 from safehold.api.model.load import service
 from safehold.api.model.shapes import Operation
 from safehold.api.wire.http import HttpRequest
+from safehold.api.wire.scope import service_of
 from safehold.core.errors import WireError
 
 T = TypeVar("T")
@@ -78,8 +79,8 @@ class Table(Generic[T]):
 
 
 def find_operation(request: HttpRequest) -> Match[Operation]:
-    """The operation of AWS Backup. Raises WireError (404) when there is none."""
-    if match := _backup_table().find(request):
+    """The operation of AWS Backup, or of its search. Raises WireError (404) when there is none."""
+    if match := _table(service_of(request)).find(request):
         return match
     raise unknown()
 
@@ -90,9 +91,9 @@ def unknown() -> WireError:
 
 
 @cache
-def _backup_table() -> Table[Operation]:
+def _table(service_name: str) -> Table[Operation]:
     table: Table[Operation] = Table()
-    for operation in service("backup").operations.values():
+    for operation in service(service_name).operations.values():
         table.add(operation.method, operation.path, operation.query, operation)
     return table
 

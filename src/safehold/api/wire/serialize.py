@@ -17,6 +17,20 @@ from safehold.api.wire.http import HttpAnswer
 from safehold.core.errors import AlreadyExists, RequestError
 
 JSON = "application/json"
+QUOTA = "ServiceQuotaExceededException"
+# Our errors' names at backupsearch, and their statuses. Source: model backupsearch 2018-05-10.
+SEARCH_ERRORS: Mapping[str, tuple[str, int]] = {
+    "InvalidParameterValueException": ("ValidationException", 400),
+    "MissingParameterValueException": ("ValidationException", 400),
+    "InvalidRequestException": ("ValidationException", 400),
+    "SerializationException": ("ValidationException", 400),
+    "ResourceNotFoundException": ("ResourceNotFoundException", 404),
+    "ConflictException": ("ConflictException", 409),
+    "LimitExceededException": (QUOTA, 402),
+    "InternalFailure": ("InternalServerException", 500),
+    "ServiceUnavailableException": ("InternalServerException", 500),
+}
+NAMING_A_RESOURCE = frozenset({"ResourceNotFoundException", "ConflictException", QUOTA})
 _TYPES: Mapping[Kind, type] = {Kind.STRING: str, Kind.INTEGER: int, Kind.LONG: int, Kind.BOOLEAN: bool}
 
 
@@ -45,6 +59,17 @@ def error_answer(error: RequestError, request_id: str) -> HttpAnswer:
         more = {"CreatorRequestId": error.creator_request_id, "Arn": error.arn}
         body |= {name: text for name, text in more.items() if text is not None}
     return json_answer(error.http_status, body, request_id, **{"X-Amzn-Errortype": error.wire_code})
+
+
+def search_error_answer(error: RequestError, request_id: str) -> HttpAnswer:
+    """The same in the form that backupsearch's model gives its errors, under its names."""
+    name, status = SEARCH_ERRORS.get(error.wire_code, (error.wire_code, error.http_status))
+    body = {"message": str(error)}
+    if name in NAMING_A_RESOURCE:
+        body |= {"resourceId": error.context or "", "resourceType": "search"}
+    if name == QUOTA:
+        body |= {"serviceCode": "backup-search", "quotaCode": ""}
+    return json_answer(status, body, request_id, **{"X-Amzn-Errortype": name})
 
 
 def value(shape: Shape, raw: Any, where: str) -> Any:

@@ -1,7 +1,7 @@
 """Is a parsed request one that the model allows?
 
 Required members, lengths, ranges, patterns and enumerations, read off the shapes. Where AWS itself does not
-enforce what its model says, neither do we; `RELAXED` and `FREE_ENUMS` are the whole list of it.
+enforce what its model says, neither do we; `RELAXED`, `FREE_ENUMS` and `FREE_LENGTHS` are the whole list.
 Source: model 2018-11-15, also its documentation of `ListBackupJobSummaries` (`AccountId=ANY`); AWS Backup
 Developer Guide for what is not enforced (resource type names with blanks, `StringEquals` in every example,
 the vault `aws/efs/automatic-backup-vault`, `accountId=*`).
@@ -22,7 +22,8 @@ RELAXED: Mapping[str, re.Pattern[str] | None] = {
     "BackupVaultName": re.compile(r"aws/[a-zA-Z0-9\-_/]{1,60}|[a-zA-Z0-9\-_]{2,50}", re.ASCII),
     "AccountId": re.compile(r"\*|ANY|AGGREGATE_ALL|[0-9]{12}", re.ASCII),
 }
-FREE_ENUMS = frozenset({"ConditionType"})
+FREE_ENUMS = frozenset({"ConditionType", "ResourceType"})
+FREE_LENGTHS = frozenset({"ResourceTypeList"})  # of a search: its types are all that have items, one or many
 # These name a new vault, so that the model's own pattern holds.
 NAMING_A_VAULT = frozenset(
     {"CreateBackupVault", "CreateLogicallyAirGappedBackupVault", "CreateRestoreAccessBackupVault"}
@@ -76,7 +77,8 @@ class _Check:
 
     def _list(self, shape: Shape, value: Collection[Any], where: str) -> None:
         assert shape.item is not None
-        _length(shape, value, where)
+        if shape.name not in FREE_LENGTHS or not value:
+            _length(shape, value, where)
         for number, item in enumerate(value, 1):
             self.any(shape.item, item, f"{where}.{number}.member")
 

@@ -8,25 +8,39 @@ from safehold.connectors.contract import Connector
 from safehold.core.clock import Clock
 from safehold.domain.jobs import JobKind
 from safehold.jobs.context import Runner
+from safehold.jobs.looking import Looking
 from safehold.jobs.runners.backup import BackupRunner
 from safehold.jobs.runners.copy import CopyRunner
+from safehold.jobs.runners.export import ExportRunner
 from safehold.jobs.runners.index import IndexRunner
 from safehold.jobs.runners.restore import RestoreRunner
+from safehold.jobs.runners.search import SearchRunner
 from safehold.jobs.vaults import VaultAccess
 from safehold.records.engine import Catalog
 
 
 def all_runners(
-    catalog: Catalog, access: VaultAccess, connector_of: Callable[[str], Connector], clock: Clock
+    catalog: Catalog,
+    access: VaultAccess,
+    connector_of: Callable[[str], Connector],
+    clock: Clock,
+    looking: Looking | None = None,
 ) -> Mapping[JobKind, Runner]:
-    """What a worker can run."""
+    """What a worker can run; without `looking`, all but what looks into points for somebody."""
     backup = BackupRunner(catalog, access, connector_of, clock)
     restore = RestoreRunner(catalog, access, connector_of, clock)
     copy = CopyRunner(catalog)
     index = IndexRunner(catalog, access, clock)
-    return {
+    known = {
         JobKind.BACKUP: Runner(backup.run, backup.settle, backup.discard),
         JobKind.RESTORE: Runner(restore.run, restore.settle),
         JobKind.COPY: Runner(copy.run),
         JobKind.INDEX: Runner(index.run, index.settle),
     }
+    return known | ({} if looking is None else _lookers(catalog, access, clock, looking))
+
+
+def _lookers(catalog: Catalog, access: VaultAccess, clock: Clock, looking: Looking) -> dict[JobKind, Runner]:
+    search = SearchRunner(catalog, access, clock, looking)
+    export = ExportRunner(catalog, looking)
+    return {JobKind.SEARCH: Runner(search.run, search.settle), JobKind.EXPORT: Runner(export.run)}
