@@ -7,6 +7,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from safehold.core.secrets import RootKey
 from safehold.domain.items import Facts, Item, ItemKind, Listing, PreviousTree, Unchanged, join
@@ -125,6 +126,9 @@ class TreeSource:
             None if path in self._vanished else (self._files[path], item)
             for path, (_, item) in zip(paths, batch, strict=True)
         ]
+
+    def open_volume(self, item: Item, before: Item | None) -> NoReturn:
+        raise AssertionError(f"no volume is here: {item} {before}")
 
     def open(self, directory: bytes, item: Item) -> tuple[Blocks, Item] | None:
         path = join(directory, item.name)

@@ -60,6 +60,25 @@ class Content(Protocol):
         """Let go; may be called twice."""
 
 
+class Blocks(Protocol):
+    """The bytes of a volume, read where they are asked for.
+
+    changed  (offset, length) of all that may differ from the volume in the previous point, in bytes; None
+             when that is not known. What is named too much is read for nothing, what is missing is lost.
+    """
+
+    changed: Sequence[tuple[int, int]] | None
+
+    def read_at(self, offset: int, buffer: memoryview) -> int:
+        """Put the bytes from there on at the buffer's beginning, at least one; returns how many.
+
+        Raises SourceError.
+        """
+
+    def close(self) -> None:
+        """Let go; may be called twice."""
+
+
 class Capture(Protocol):
     """A resource as it was at one moment. Valid until its `with` block ends. One thread uses `listings`;
     `read_whole` and `open` may be called from several threads."""
@@ -87,6 +106,9 @@ class Capture(Protocol):
 
     def open(self, directory: bytes, item: Item) -> tuple[Content, Item] | None:
         """A large item's bytes in blocks, and the item as it is now; None when it vanished (told by skip)."""
+
+    def open_volume(self, item: Item, before: Item | None) -> Blocks:
+        """The bytes of an item of kind VOLUME; `before` is the one of the previous point, if there is one."""
 
 
 class Writer(Protocol):

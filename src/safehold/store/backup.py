@@ -10,13 +10,17 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from safehold.domain.items import CONTENT_KINDS, Item, Listing, PreviousTree, Unchanged, walk_order
+from safehold.core.errors import Damaged, ObjectMissing
+from safehold.domain.items import CONTENT_KINDS, Item, ItemKind, Listing, PreviousTree, Unchanged, walk_order
 from safehold.store.chunking import SMALL_BYTES, InMemory, Readable
 from safehold.store.contents import GetPage, encode_content
+from safehold.store.points import PointStats
 from safehold.store.reading import Batch, ItemReader, ReadItem, Take
 from safehold.store.session import Session
 from safehold.store.tree_writer import Known, TreeWriter
 from safehold.store.trees import PageCutter
+from safehold.store.volumes import Blocks, VolumeTaker
+from safehold.store.volumes import Known as KnownVolume
 
 AHEAD_BYTES = 16 << 20
 AHEAD_LOADS = 32
@@ -30,6 +34,10 @@ class Bytes(Readable, Protocol):
     def close(self) -> None: ...
 
 
+class Volume(Blocks, Protocol):
+    def close(self) -> None: ...
+
+
 class Source(Protocol):
     """What of a capture is needed here; connectors/contract.py describes it in full."""
 
@@ -40,6 +48,8 @@ class Source(Protocol):
     def read_whole(self, batch: Batch) -> Sequence[tuple[bytes | memoryview, Item] | None]: ...
 
     def open(self, directory: bytes, item: Item) -> tuple[Bytes, Item] | None: ...
+
+    def open_volume(self, item: Item, before: Item | None) -> Volume: ...
 
 
 class _Segment(NamedTuple):
@@ -74,6 +84,22 @@ class _Watched:
 
     def read_into(self, buffer: memoryview) -> int:
         got = self._content.read_into(buffer)
+        self._advance(0, got)
+        return got
+
+
+class _WatchedBlocks:
+    """A volume, with what is read of it counted."""
+
+    def __init__(self, volume: Blocks, stats: PointStats, advance: Advance) -> None:
+        self.changed = volume.changed
+        self._volume = volume
+        self._stats = stats
+        self._advance = advance
+
+    def read_at(self, offset: int, buffer: memoryview) -> int:
+        got = self._volume.read_at(offset, buffer)
+        self._stats.read_bytes += got
         self._advance(0, got)
         return got
 
@@ -174,7 +200,9 @@ class Backup:
             item = listing.items[position]
             if item.kind in CONTENT_KINDS:
                 stats.files += 1
-                if item.content is None and item.size_bytes > SMALL_BYTES:
+                if item.content is None and item.kind == ItemKind.VOLUME:
+                    opened.items[position] = self._take_volume(known, item)
+                elif item.content is None and item.size_bytes > SMALL_BYTES:
                     opened.items[position] = self._take_large(listing.path, known, item)
                 settled = opened.items[position]
                 stats.total_bytes += settled.size_bytes if settled is not None else 0
@@ -207,6 +235,29 @@ class Backup:
         size = sum(part.length for part in parts)
         return self._settle(known, as_read, encode_content(parts, self._session.put_page), size)
 
+    def _take_volume(self, known: Known, item: Item) -> Item:
+        before = self._whole_volume(known.get(item.name))
+        volume = self._source.open_volume(item, before)
+        blocks = _WatchedBlocks(volume, self._session.stats, self._advance)
+        taker = VolumeTaker(self._session.add_cut, self._session.put_page, self._get_page)
+        try:
+            held = KnownVolume(before.content or b"", before.size_bytes) if before is not None else None
+            try:
+                content = taker.take(blocks, item.size_bytes, held)
+            except (Damaged, ObjectMissing):  # the list of before cannot be read: nothing is built upon it
+                content = taker.take(blocks, item.size_bytes, None)
+        finally:
+            volume.close()
+        self._session.stats.read_items += 1
+        return Item(item.name, item.kind, item.size_bytes, item.facts, content)
+
+    def _whole_volume(self, before: Item | None) -> Item | None:
+        """The volume of the previous point, if the new one may be built upon it."""
+        if before is None or before.kind != ItemKind.VOLUME:
+            return None
+        is_there = not self._session.has_gaps or self._session.holds(before, self._get_page)
+        return before if is_there else None
+
     def _settle(self, known: Known, item: Item, content: bytes, size: int) -> Item:
         settled = Item(item.name, item.kind, size, item.facts, content)
         before = known.get(item.name)
@@ -216,12 +267,18 @@ class Backup:
         return settled
 
 
+def _is_small(item: Item) -> bool:
+    """Is it yet to be read, and at once?"""
+    is_stream = item.kind in CONTENT_KINDS and item.kind != ItemKind.VOLUME
+    return item.content is None and is_stream and item.size_bytes <= SMALL_BYTES
+
+
 def _segments_of(listing: Listing, known: Known) -> Iterator[_Segment]:
     """The listing in one segment or several, none with more to read than one load should have."""
     start = size = 0
     wanted: list[int] = []
     for position, item in enumerate(listing.items):
-        if item.content is None and item.kind in CONTENT_KINDS and item.size_bytes <= SMALL_BYTES:
+        if _is_small(item):
             wanted.append(position)
             size += item.size_bytes
             if size >= LOAD_BYTES or len(wanted) >= LOAD_ITEMS:

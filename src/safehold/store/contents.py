@@ -44,9 +44,21 @@ def encode_content(parts: Sequence[Part], put_page: PutPage) -> bytes:
         return parts[0].id
     level = 1
     while len(parts) > INLINE_RECORDS:
-        parts = [_put(level, page, put_page) for page in _pages(parts)]
+        parts = [put_list(level, page, put_page) for page in _pages(parts)]
         level += 1
     return _encode(level, parts)
+
+
+def encode_pages(pages: Sequence[Part], put_page: PutPage, *, fan_out: int) -> bytes:
+    """As `encode_content`, of lists of level 1 that are stored already: of `fan_out` records each, and so on
+    upwards, but for the last of a level.
+    """
+    level = 2
+    while len(pages) > INLINE_RECORDS:
+        runs = (pages[start : start + fan_out] for start in range(0, len(pages), fan_out))
+        pages = [put_list(level, run, put_page) for run in runs]
+        level += 1
+    return _encode(level, pages)
 
 
 def decode_content(content: bytes, size_bytes: int, get_page: GetPage) -> Iterator[Part]:
@@ -57,18 +69,35 @@ def decode_content(content: bytes, size_bytes: int, get_page: GetPage) -> Iterat
         yield from _walk(content, get_page)
 
 
-def _walk(encoded: bytes, get_page: GetPage) -> Iterator[Part]:
+def page_parts(content: bytes, get_page: GetPage) -> list[Part]:
+    """The pages of chunks that a paged list is made of, in order; none of a list that is not paged.
+
+    Raises Damaged, ObjectMissing.
+    """
+    return list(_walk(content, get_page, lowest=2)) if len(content) > ID_BYTES and content[0] > 1 else []
+
+
+def list_parts(page: bytes) -> list[Part]:
+    """The chunks of a list, or page, of level 1. Raises Damaged."""
+    return list(_walk(page, _no_page)) if page else []
+
+
+def _no_page(page_id: bytes) -> bytes:
+    raise Damaged("a content list's page is of another level")
+
+
+def _walk(encoded: bytes, get_page: GetPage, *, lowest: int = 1) -> Iterator[Part]:
     level, records = encoded[0], encoded[1:]
     if level < 1 or len(records) % RECORD.size:
         raise Damaged("a content list cannot be read")
     for chunk_id, length in RECORD.iter_unpack(records):
-        if level == 1:
+        if level == lowest:
             yield Part(chunk_id, length)
             continue
         page = get_page(chunk_id)
         if not page or page[0] != level - 1:  # a page that names its own level cannot make a cycle
             raise Damaged("a content list's page is of another level")
-        yield from _walk(page, get_page)
+        yield from _walk(page, get_page, lowest=lowest)
 
 
 def _pages(parts: Sequence[Part]) -> Iterator[list[Part]]:
@@ -83,7 +112,8 @@ def _pages(parts: Sequence[Part]) -> Iterator[list[Part]]:
         yield page
 
 
-def _put(level: int, page: list[Part], put_page: PutPage) -> Part:
+def put_list(level: int, page: Sequence[Part], put_page: PutPage) -> Part:
+    """Store a page of a list."""
     return Part(put_page(_encode(level, page)), sum(part.length for part in page))
 
 

@@ -106,11 +106,12 @@ class Session:
         """Cut a long item into chunks and take them in; returns them in order."""
         parts = []
         for data in self._chunker.cut(content, expected_bytes=expected_bytes):
-            parts.append(self._add_cut(data))
+            parts.append(self.add_cut(data))
             self.stats.read_bytes += len(data)
         return parts
 
-    def _add_cut(self, data: memoryview) -> Part:
+    def add_cut(self, data: memoryview) -> Part:
+        """Take in a piece of an item; zeros are told as such and not stored."""
         if is_zero(data):
             return Part(ZERO_ID, len(data))
         identity = chunk_id(self._keys.chunk_id_key, data)

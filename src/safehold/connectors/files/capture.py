@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from datetime import datetime
 
-from safehold.connectors.contract import Skip
+from safehold.connectors.contract import Blocks, Skip
 from safehold.connectors.files.facts import (
     GRANULARITY_NS,
     Seen,
@@ -21,7 +21,7 @@ from safehold.connectors.files.mounts import TrustedDevices
 from safehold.connectors.files.reading import FileContent, Reader
 from safehold.connectors.files.settings import FilesSettings
 from safehold.connectors.files.walk import Gaps, Walk
-from safehold.core.errors import SourceDenied, SourceMissing
+from safehold.core.errors import SourceDenied, SourceError, SourceMissing
 from safehold.domain.items import Item, ItemKind, Listing, PreviousTree, Unchanged
 
 
@@ -96,6 +96,9 @@ class FilesCapture:
 
     def open(self, directory: bytes, item: Item) -> tuple[FileContent, Item] | None:
         return self._open(directory, item)
+
+    def open_volume(self, item: Item, before: Item | None) -> Blocks:
+        raise SourceError(f"a file tree holds no volume: {item.name!r}")
 
     def close(self) -> None:
         self._folders.close()
