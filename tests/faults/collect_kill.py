@@ -33,7 +33,7 @@ from safehold.store.intents import Intents
 from safehold.store.vault_store import VaultStore
 from safehold.store.verify import verify
 from tests.faults.store_kill import CHECKOUT, RESOURCES, last_generation, point_name, tree_of
-from tests.store.vaults import VAULT_ID, back_up, flat, open_store, restore
+from tests.store.vaults import back_up, flat, open_store, restore
 
 KEPT = 3  # generations of a resource that are not deleted
 DAY_SECONDS = 0.5
@@ -66,10 +66,15 @@ class Place:
     """A vault and the catalog that fences it, shared by processes."""
 
     folder: Path
+    name: str = "vault"
 
     @property
     def vault(self) -> Path:
-        return self.folder / "vault"
+        return self.folder / self.name
+
+    @property
+    def vault_id(self) -> bytes:
+        return self.name.encode().ljust(16)
 
     @property
     def both(self) -> TieredBackend:
@@ -77,22 +82,22 @@ class Place:
         return TieredBackend(LocalBackend(self.vault), self._cold)
 
     def _cold(self, create: bool) -> LocalBackend | None:
-        folder = self.folder / "cold"
+        folder = self.folder / f"{self.name}-cold"
         if create:
             return LocalBackend.create(folder)
         return LocalBackend(folder) if folder.is_dir() else None
 
     def fence(self) -> CatalogFence:
-        return CatalogFence(Catalog(f"sqlite:///{self.folder}/catalog.db"), "vault", SystemClock())
+        return CatalogFence(Catalog(f"sqlite:///{self.folder}/catalog.db"), self.name, SystemClock())
 
     def make(self) -> None:
         tables.metadata.create_all(self.fence().catalog.engine)
-        open_store(LocalBackend.create(self.vault))
+        open_store(LocalBackend.create(self.vault), vault_id=self.vault_id)
 
     def store(self, fence: CatalogFence) -> VaultStore:
-        store = open_store(self.both)
+        store = open_store(self.both, vault_id=self.vault_id)
         store.intents = Intents(
-            store.backend, store.keys, VAULT_ID, fence=fence, writer="trial", renew_seconds=DAY_SECONDS
+            store.backend, store.keys, store.vault_id, fence=fence, writer="trial", renew_seconds=DAY_SECONDS
         )
         return store
 

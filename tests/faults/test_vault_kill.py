@@ -1,4 +1,4 @@
-"""Whoever of a vault's writers, readers, collectors and scrubbers is killed, and when: no point suffers.
+"""Whoever of a vault's writers, readers, collectors, scrubbers and copiers is killed: no point suffers.
 
 `make test` kills 300 processes, `make soak` SAFEHOLD_KILLS (10,000). A kill counts when it ends a process
 that had something under way.
@@ -20,7 +20,7 @@ from tests.fixtures.soak import SoakReport
 
 KILLS = 300
 SOAK_KILLS = int(os.environ.get("SAFEHOLD_KILLS", "10000"))
-WORKS = ("backup", "restore", "collect", "scrub")
+WORKS = ("backup", "restore", "collect", "scrub", "copy")
 
 
 def kill_so_many(folder: Path, kills: int, *, seed: int) -> dict[str, Any]:

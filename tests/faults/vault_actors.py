@@ -1,4 +1,6 @@
-"""What processes do on one vault until they are killed: WORKS by name. Each tells what it is about to do.
+"""What processes do on a vault, and on one of copies, until they are killed: WORKS by name.
+
+Each tells what it is about to do.
 
 A day is half a second here: points are deleted, announced, trashed and purged while backups, restores and
 scrubs run; writers that were killed are revoked, packs are written anew.
@@ -10,13 +12,16 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
 from safehold.core.clock import SystemClock, to_micros
-from safehold.core.errors import CollectionRefused, WriterRevoked
+from safehold.core.errors import CollectionRefused, ObjectMissing, PointDamaged, WriterRevoked
 from safehold.jobs.fencing import CatalogFence
-from safehold.store import checking, packing, session
+from safehold.store import checking, copy_trees, packing, session
 from safehold.store.backends.local import LocalBackend
+from safehold.store.copying import CopyOrder, copy_point
 from safehold.store.scrub import scrub
+from safehold.store.vault_store import VaultStore
 from safehold.store.verify import verify
 from tests.faults.collect_kill import DAY_SECONDS, Place, counts_of
 from tests.store.vaults import Tree, back_up, flat, restore
@@ -25,6 +30,8 @@ RESOURCES = ("alpha", "beta")
 KEPT = 3  # generations of a resource that are not deleted
 LAST_RUNS = 80  # of collection, until the vault must be still
 QUIET_RUNS = 5
+COPY = "copy-"  # so are copies called, and what they are copies of behind that
+COPY_NAMED_BYTES = 60_000
 
 
 def make_small() -> None:
@@ -32,6 +39,7 @@ def make_small() -> None:
     session.COMBINED_BYTES = 20_000
     packing.PACK_BYTES = 100_000
     checking.PAUSE_SECONDS = 0.0
+    copy_trees.WINDOW_BYTES = 30_000
 
 
 def point_name(resource: str, generation: int) -> str:
@@ -40,6 +48,7 @@ def point_name(resource: str, generation: int) -> str:
 
 def tree_of(point: str) -> Tree:
     """What a point holds. Neighbours share most of it, the two resources some of it."""
+    point = point.removeprefix(COPY)
     generation = int(point.rpartition("-")[2])
     folders: dict[bytes, Tree] = {}
     for folder in range(6):
@@ -65,10 +74,21 @@ class Desk:
     def __post_init__(self) -> None:
         self.fence = self.place.fence()
 
+    @property
+    def copies(self) -> Desk:
+        return Desk(place_of_copies(self.place))
+
     def newest(self, resource: str) -> int:
         """The newest generation of which there is a record, -1 if none."""
+        return max(self.generations(resource), default=-1)
+
+    def generations(self, resource: str) -> list[int]:
         points = self.place.store(self.fence).points()
-        return max((int(p.rpartition("-")[2]) for p in points if p.startswith(resource)), default=-1)
+        return sorted(int(point.rpartition("-")[2]) for point in points if point.startswith(resource))
+
+
+def place_of_copies(place: Place) -> Place:
+    return Place(place.folder, "copies")
 
 
 Telling = Iterator[tuple[str, ...]]  # before each thing, what it is; and how it went
@@ -88,11 +108,47 @@ def write(desk: Desk, resource: str) -> Telling:
         yield "revoked", name
         return
     yield "committed", name
-    for old in range(max(0, generation - KEPT - 2), generation - KEPT + 1):
-        gone = point_name(resource, old)
+    yield from delete(store, [point_name(resource, old) for old in range(generation - KEPT + 1)][-KEPT:])
+
+
+def delete(store: VaultStore, points: list[str]) -> Telling:
+    for gone in points:
         if store.find_point(gone) is not None:
             yield "delete", gone
             store.amend(gone, "deletion", {}, written_at=to_micros(SystemClock().now()))
+
+
+def copy(desk: Desk) -> Telling:
+    """The newest point of each resource is copied, where its last copy is known; then the oldest are deleted.
+
+    The source may be deleted meanwhile: then it is copied all the same, or there is no copy.
+    """
+    for resource in RESOURCES:
+        generation = desk.newest(resource)
+        if generation >= 0:
+            yield from copy_one(desk, resource, point_name(resource, generation))
+
+
+def copy_one(desk: Desk, resource: str, point: str) -> Telling:
+    copies = desk.copies
+    source, target = desk.place.store(desk.fence), copies.place.store(copies.fence)
+    before = [COPY + point_name(resource, number) for number in copies.generations(COPY + resource)]
+    order = CopyOrder(point, COPY + point, "arn", "job")
+    earlier = list(reversed(before))
+    yield "copy", order.point_id
+    try:
+        copy_point(
+            source, target, order, earlier=earlier, advance=lambda i, b: None, named_bytes=COPY_NAMED_BYTES
+        )
+    except WriterRevoked:
+        yield "revoked", order.point_id
+        return
+    except (ObjectMissing, PointDamaged) as error:
+        is_gone = source.find_point(point) is None or source.is_deleted(point)
+        yield ("gone", point) if is_gone else ("WRONG", point, str(error))
+        return
+    yield "committed", order.point_id
+    yield from delete(target, [old for old in before if old != order.point_id][:-2][-KEPT:])
 
 
 def read(desk: Desk) -> Telling:
@@ -127,14 +183,24 @@ WORKS: Mapping[str, Work] = {
     "beta": lambda desk: write(desk, "beta"),
     "restorer": read,
     "collector": collect,
-    "second collector": collect,
+    "second collector": lambda desk: chain(collect(desk.copies), collect(desk)),
+    "copier": copy,
     "scrubber": read_back,
 }
-RESULTS = frozenset({"equal", "collected", "refused", "scrubbed", "committed", "revoked"})  # of a work
+RESULTS = frozenset(
+    {"equal", "collected", "refused", "scrubbed", "committed", "revoked", "gone"}
+)  # of a work
 
 
 def judge(place: Place, kept: list[str], *, is_thorough: bool) -> Iterator[str]:
     """What is wrong with points that were committed and not deleted; nobody else is at work."""
+    copies = [point for point in kept if point.startswith(COPY)]
+    originals = [point for point in kept if not point.startswith(COPY)]
+    yield from _judge(place, originals, is_thorough=is_thorough)
+    yield from _judge(place_of_copies(place), copies, is_thorough=is_thorough)
+
+
+def _judge(place: Place, kept: list[str], *, is_thorough: bool) -> Iterator[str]:
     store = place.store(place.fence())
     for point in kept:
         if store.find_point(point) is None:
@@ -142,14 +208,21 @@ def judge(place: Place, kept: list[str], *, is_thorough: bool) -> Iterator[str]:
         elif restore(store, point) != flat(tree_of(point)):
             yield f"{point} restores to something else"
     if is_thorough:
-        yield from verify(place.store(place.fence()), read_data=True).problems
+        problems = verify(place.store(place.fence()), read_data=True).problems
+        yield from (f"{place.name}: {problem}" for problem in problems)
 
 
 def wind_up(place: Place, kept: list[str], deleted: frozenset[str]) -> Iterator[str]:
     """Left alone, collection comes to an end: nothing is announced, and all that is there is sound."""
-    if not _comes_to_rest(place):
-        yield "collection does not come to an end"
+    for each in (place, place_of_copies(place)):
+        if not _comes_to_rest(each):
+            yield f"collection of {each.name} does not come to an end"
     yield from judge(place, kept, is_thorough=True)
+    for each in (place, place_of_copies(place)):
+        yield from _still_there(each, deleted)
+
+
+def _still_there(place: Place, deleted: frozenset[str]) -> Iterator[str]:
     store = place.store(place.fence())
     for point in sorted(deleted & set(store.points())):
         # A combined object stays while others need its chunks.

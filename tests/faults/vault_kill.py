@@ -27,7 +27,16 @@ from typing import IO
 
 from safehold.store.backends.local import LocalBackend
 from tests.faults.collect_kill import COUNTED, Place
-from tests.faults.vault_actors import RESULTS, WORKS, Desk, Work, judge, make_small, wind_up
+from tests.faults.vault_actors import (
+    RESULTS,
+    WORKS,
+    Desk,
+    Work,
+    judge,
+    make_small,
+    place_of_copies,
+    wind_up,
+)
 
 LONGEST_SECONDS = (0.03, 0.1, 0.1, 0.3)  # between two kills of a round
 THOROUGH_EVERY = 20  # rounds between two checks of every byte of the vault
@@ -101,7 +110,7 @@ class Trial:
         self._committed: set[str] = set()
         self._deleted: set[str] = set()
         self.found = Findings(kills, seed)
-        self._ask(lambda: self._place.make() or [])
+        self._ask(lambda: self._place.make() or place_of_copies(self._place).make() or [])
 
     def run(self) -> Findings:
         found, started = self.found, time.monotonic()

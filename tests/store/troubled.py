@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import TypeVar
 
 from safehold.core.errors import CollectionRefused, SafeholdError, StoreUnavailable
@@ -18,6 +19,7 @@ from safehold.store.backends.passing import PassingBackend
 from safehold.store.cold import cool
 from safehold.store.collect.settings import CollectionSettings
 from safehold.store.collect.undeleting import undelete
+from safehold.store.copying import CopyOrder, copy_point
 from safehold.store.heal import heal_from
 from safehold.store.index_rebuild import rebuild_index
 from safehold.store.key_providers.key_file import KeyFile
@@ -47,6 +49,8 @@ TREES: dict[str, Tree] = {
     "new": {b"large": noise(MIB + 9000, 4), b"d": {b"a": b"alpha", b"c": noise(2000, 3)}},
     "once more": {b"large": noise(MIB + 9000, 2), b"d": {b"a": b"alpha", b"b": b"beta"}},
     "again": {b"large": noise(MIB + 9000, 2), b"d": {b"a": b"alpha", b"new": b"n"}},
+    "copy": {b"large": noise(MIB + 9000, 5), b"d": {b"a": b"alpha"}, b"e": {b"x": b"1"}},
+    "next copy": {b"large": noise(MIB + 9000, 6), b"d": {b"a": b"alpha"}, b"e": {b"x": b"2"}},
 }
 KEPT = ("kept", "small")
 
@@ -111,6 +115,41 @@ def _heal(world: VaultWorld) -> None:
     heal_from(world.store(), other, dry_run=False)
 
 
+def _elsewhere(backend: MemoryBackend) -> VaultStore:
+    return open_store(backend, root_key=b"o" * 32, vault_id=b"o" * 16)
+
+
+@cache
+def _source_of_copies() -> MemoryBackend:
+    backend = MemoryBackend()
+    back_up(_elsewhere(backend), "copy", TREES["copy"])
+    back_up(_elsewhere(backend), "next copy", TREES["next copy"], previous="copy")
+    return backend
+
+
+def _copy_in(point: str, *earlier: str) -> Callable[[VaultWorld], None]:
+    """The point comes from another vault, which is sound."""
+
+    def run(world: VaultWorld) -> None:
+        source = _elsewhere(copy_of(_source_of_copies()))
+        order = CopyOrder(point, point, "arn", "job")
+        copy_point(source, world.store(), order, earlier=earlier, advance=lambda i, b: None)
+
+    return run
+
+
+def _copy_out(world: VaultWorld) -> None:
+    """Two points go to another vault, which is sound: what it has is whole, whatever happens here."""
+    target = MemoryBackend()
+    try:
+        for point, earlier in (("kept", []), ("small", ["kept"])):
+            order = CopyOrder(point, point, "arn", "job")
+            copy_point(world.store(), _elsewhere(target), order, earlier=earlier, advance=lambda i, b: None)
+    finally:
+        for point in _elsewhere(target).points():
+            assert restore(_elsewhere(target), point) == flat(TREES[point]), "a copy holds other bytes"
+
+
 def _change_keys(world: VaultWorld) -> None:
     reepoch(world.backend, VAULT_ID, KEY)
     rewrap(world.backend, VAULT_ID, old=KEY, new=KeyFile(RootKey(b"n" * 32)))
@@ -142,6 +181,9 @@ WORKS: dict[str, Work] = {
     "an undeletion": Work(
         lambda world: _discard(undelete(world.store(), points=["old"], now=world.now)), _collect_half
     ),
+    "a copy from it": Work(_copy_out),
+    "a copy into it": Work(_copy_in("copy")),
+    "a further copy into it": Work(_copy_in("next copy", "copy"), _copy_in("copy")),
     "healing": Work(_heal, _lose_a_pack, is_sound=False),
     "a new index": Work(lambda world: _discard(rebuild_index(world.store(), dry_run=False))),
     "a change of keys": Work(_change_keys),

@@ -214,8 +214,10 @@ class CountingBackend:
         self._inner.delete(name)
 
 
-def open_store(backend: Backend | None = None, *, root_key: bytes = ROOT_KEY) -> VaultStore:
-    return VaultStore.for_writing(backend or MemoryBackend(), KeyFile(RootKey(root_key)), VAULT_ID)
+def open_store(
+    backend: Backend | None = None, *, root_key: bytes = ROOT_KEY, vault_id: bytes = VAULT_ID
+) -> VaultStore:
+    return VaultStore.for_writing(backend or MemoryBackend(), KeyFile(RootKey(root_key)), vault_id)
 
 
 def new_record(point_id: str, root: Item, store_session_stats: object, **changes: object) -> PointRecord:

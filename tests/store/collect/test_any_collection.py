@@ -1,4 +1,4 @@
-"""Writers, deleters, collectors on a real vault in any order: what is kept comes back, the rest goes."""
+"""Writers, copiers, deleters, collectors of vaults in any order: what is kept comes back, the rest goes."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from safehold.store.backends.faulty import Fault, FaultyBackend, Trouble
 from safehold.store.backends.memory import MemoryBackend
 from safehold.store.collect.collection import CollectionReport
 from safehold.store.collect.undeleting import undelete
+from safehold.store.copying import CopyOrder, copy_point
 from safehold.store.session import Session
 from safehold.store.vault_store import VaultStore
 from safehold.store.verify import verify
@@ -48,6 +49,8 @@ class Vault(RuleBasedStateMachine):
     def begin(self, in_place: bool) -> None:
         self.world = VaultWorld(InPlace() if in_place else MemoryBackend())
         self.kept: dict[str, Tree] = {}
+        self.copies = VaultWorld()
+        self.copied: dict[str, Tree] = {}
         self.deleted: dict[str, Tree] = {}
         self.open: list[tuple[str, Tree, VaultStore, Session, object]] = []
         self.old: list[VaultStore] = []
@@ -119,6 +122,50 @@ class Vault(RuleBasedStateMachine):
         self.world.delete(name)
         self.deleted[name] = self.kept.pop(name)
 
+    @precondition(lambda self: self.kept)
+    @rule(
+        number=numbers,
+        is_told=some.booleans(),
+        cut=some.one_of(some.none(), some.integers(1, 12)),
+        in_source=some.booleans(),
+    )
+    def copy(self, number: int, is_told: bool, cut: int | None, in_source: bool) -> None:
+        """Into the other vault, told of earlier copies or not; with a cut, a place fails for good."""
+        point = sorted(self.kept)[number % len(self.kept)]
+        self.number += 1
+        order = CopyOrder(point, f"c{self.number:03}", "arn", "job")
+        faults = [] if cut is None else [Fault(op, Trouble.FAIL, cut) for op in ("put", "get", "delete")]
+        mine, theirs = (FaultyBackend(w.backend, faults) for w in (self.world, self.copies))
+        source = self.world.store(mine if in_source else None)
+        target = self.copies.store(None if in_source else theirs)
+        earlier = sorted(self.copied, reverse=True) if is_told else []
+        tree = self.kept[point]
+        try:
+            copy_point(source, target, order, earlier=earlier, advance=lambda i, b: None)
+            self.copied[order.point_id] = tree
+        except StoreError:
+            assert cut is not None
+
+    @precondition(lambda self: self.copied)
+    @rule(number=numbers)
+    def delete_a_copy(self, number: int) -> None:
+        name = sorted(self.copied)[number % len(self.copied)]
+        self.copies.delete(name)
+        del self.copied[name]
+
+    @rule(times=some.integers(1, 3))
+    def collect_copies(self, times: int) -> None:
+        for _ in range(times):
+            with suppress(CollectionRefused):
+                self.copies.collect()
+            self.copies.wait(timedelta(hours=30))
+        self.check_copies()
+
+    def check_copies(self) -> None:
+        store = self.copies.store()
+        for name, tree in self.copied.items():
+            assert restore(store, name) == flat(tree)
+
     @rule()
     def dwindle(self) -> None:
         """Of two large files in a pack one point keeps the first; the point that had both is deleted."""
@@ -184,6 +231,8 @@ class Vault(RuleBasedStateMachine):
         assert verify(store, read_data=True).problems == []
         for name, tree in self.kept.items():
             assert restore(store, name) == flat(tree)
+        assert verify(self.copies.store(), read_data=True).problems == []
+        self.check_copies()
         needed = {name.removeprefix("points/") for name in self.world.names("points/")}
         assert self.world.names("intents/", "trash/") == []
         if not self.kept:
