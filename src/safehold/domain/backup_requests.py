@@ -75,7 +75,6 @@ class BackupRequest:
         """What was asked for and this release does not do, as a message for the job; None when nothing."""
         told = (
             ("a snapshot was made, since no source is backed up continuously yet", self.is_continuous),
-            ("no copies were made, since there are no copy jobs yet", bool(self.copies)),
             ("the air-gapped vault was left out, since there are none yet", bool(self.air_gapped_vault_arn)),
         )
         return "; ".join(text for text, is_asked in told if is_asked) or None

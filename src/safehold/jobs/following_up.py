@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from safehold.core.ids import new_id
-from safehold.domain.backup_requests import BackupRequest
+from safehold.core.errors import InvalidParameterValue
+from safehold.core.ids import new_id, new_upper_id
+from safehold.domain.backup_requests import BackupRequest, CopyRequest
+from safehold.domain.copy_requests import Destination, copy_job, destination_of, lifecycle_of_copy
+from safehold.domain.jobs import Job
 from safehold.domain.point_indexes import index_job, new_index
 from safehold.domain.recovery_points import RecoveryPoint
-from safehold.records import point_indexes
+from safehold.domain.vaults import Vault
+from safehold.records import jobs, point_indexes, vaults
 from safehold.records.tx import Tx
 
 
@@ -17,3 +21,31 @@ def follow_up(tx: Tx, point: RecoveryPoint, request: BackupRequest, *, now: date
     if request.index:
         index = new_index(point, new_id(), role_arn=point.role_arn, now=now)
         point_indexes.begin(tx, index, index_job(index, point, now=now))
+    source = vaults.find_by_id(tx, point.vault_id) if request.copies else None
+    if source is not None:
+        for wanted in request.copies:
+            jobs.insert_job(tx, _copy(point, source, wanted, now=now))
+
+
+def _copy(point: RecoveryPoint, source: Vault, wanted: CopyRequest, *, now: datetime) -> Job:
+    """The copy that a rule asks for; one that cannot be made is a job too, which fails and says why."""
+    arn = wanted.destination_vault_arn
+    try:
+        destination = destination_of(arn)
+    except InvalidParameterValue:
+        destination = Destination(arn, point.site, point.account_id, "")
+    try:
+        lifecycle = lifecycle_of_copy(point, wanted.lifecycle)
+    except InvalidParameterValue:  # the rule's own days do not go with it: kept as the rule says
+        lifecycle = wanted.lifecycle
+    return copy_job(
+        new_upper_id(),
+        point,
+        source,
+        destination,
+        lifecycle=lifecycle,
+        role_arn=point.role_arn or "",
+        now=now,
+        created_by=point.created_by,
+        backup_job_id=point.job_id,
+    )

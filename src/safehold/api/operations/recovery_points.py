@@ -17,6 +17,8 @@ from safehold.api.point_marks import PointMarks
 from safehold.core.errors import InvalidParameterValue
 from safehold.domain import arns
 from safehold.domain.backup_requests import CreatedBy
+from safehold.domain.copy_requests import CopyJobRequest
+from safehold.domain.jobs import JobKind
 from safehold.domain.lifecycle import Lifecycle
 from safehold.domain.limits import AwsLimits
 from safehold.domain.recovery_points import (
@@ -27,7 +29,7 @@ from safehold.domain.recovery_points import (
     with_lifecycle,
 )
 from safehold.domain.vaults import Vault
-from safehold.records import amendments, legal_holds, recovery_points, vaults
+from safehold.records import amendments, jobs, legal_holds, recovery_points, vaults
 from safehold.records.amendments import AmendmentKind
 
 STRICT_MIN_RESULTS_OF_RDS = 20  # Source: model 2018-11-15 `ListRecoveryPointsByResource`, note on Amazon RDS
@@ -39,7 +41,8 @@ def describe_recovery_point(call: Call, req: Mapping[str, Any]) -> Mapping[str, 
     vault = existing.vault(call, req)
     point = existing.point(call, vault, req)
     marks = PointMarks(call, [point])
-    return {**_shown(point, vault), "StorageClass": point.storage_class, **marks.index(point)}
+    own = {"StorageClass": point.storage_class, "SourceBackupVaultArn": _copied_from(call, point)}
+    return {**_shown(point, vault), **own, **marks.index(point)}
 
 
 @operation("ListRecoveryPointsByBackupVault")
@@ -188,6 +191,13 @@ def _lifecycle_fact(point: RecoveryPoint) -> dict[str, Any]:
         {"lifecycle": point.lifecycle, "delete_at": point.delete_at, "move_at": point.move_at}
     )
     return fact
+
+
+def _copied_from(call: Call, point: RecoveryPoint) -> str | None:
+    """The vault that a copy was made from; None for what a backup made."""
+    job = jobs.find(call.tx, point.job_id)
+    is_copy = job is not None and job.kind is JobKind.COPY
+    return CopyJobRequest.from_json(job.request).source_vault_arn if job and is_copy else None
 
 
 def _position(point: RecoveryPoint) -> Position:

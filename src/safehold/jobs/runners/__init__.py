@@ -29,12 +29,12 @@ def all_runners(
     """What a worker can run; without `looking`, all but what looks into points for somebody."""
     backup = BackupRunner(catalog, access, connector_of, clock)
     restore = RestoreRunner(catalog, access, connector_of, clock)
-    copy = CopyRunner(catalog)
+    copy = CopyRunner(catalog, access, clock)
     index = IndexRunner(catalog, access, clock)
     known = {
         JobKind.BACKUP: Runner(backup.run, backup.settle, backup.discard),
         JobKind.RESTORE: Runner(restore.run, restore.settle),
-        JobKind.COPY: Runner(copy.run),
+        JobKind.COPY: Runner(copy.run, copy.settle, copy.discard),
         JobKind.INDEX: Runner(index.run, index.settle),
     }
     return known | ({} if looking is None else _lookers(catalog, access, clock, looking))
