@@ -48,6 +48,7 @@ EDGES = {
     "jobs/steps.py",  # the edge of a job
     "jobs/worker.py",  # the worker's loop
     "scheduler/loop.py",  # the scheduler's loop
+    "events/loop.py",  # the loops that deliver events
     "cli/main.py",  # the end of a command
 }
 SOURCES_OF_RANDOMNESS = re.compile(

@@ -30,6 +30,7 @@ COMMANDS = {  # name: module in this room that holds a command of that name
     "verify": "verify",
     "store": "store",
     "keys": "keys",
+    "events": "events",
     "status": "status",
 }
 

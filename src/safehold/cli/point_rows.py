@@ -60,7 +60,7 @@ def add_missing_points(
 def _add(installation: Installation, vault: Vault, record: PointRecord, amendments: list[Amendment]) -> None:
     point, own_tags = row_of(vault, record, amendments)
     with installation.catalog.begin() as tx:
-        if recovery_points.insert_if_new(tx, point):
+        if recovery_points.insert_if_new(tx, point, is_news=False):
             tags.put(tx, point.arn, own_tags)
 
 

@@ -17,6 +17,8 @@ from safehold.cli.options import show_ready
 from safehold.core import log
 from safehold.core.config import DataFolder
 from safehold.core.filesystems import owner_only
+from safehold.domain.event_delivery import targets_of
+from safehold.events.loop import Delivering
 from safehold.scheduler import loop
 
 
@@ -49,6 +51,7 @@ def serve(data: Path, wanted: Wanted) -> None:
         )
         if not wanted.api_only:
             stack.enter_context(_scheduler(installation))
+            stack.enter_context(delivering_events(installation))
             stack.enter_context(_workers(installation, data, wanted))
             stack.callback(folder.endpoint_file.unlink, missing_ok=True)
         port = installation.settings.port if wanted.port is None else wanted.port
@@ -71,6 +74,22 @@ def _scheduler(installation: Installation) -> Iterator[None]:
     thread = threading.Thread(
         target=loop.run, args=(installation.catalog, installation.clock, stop), name="scheduler"
     )
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@contextmanager
+def delivering_events(installation: Installation) -> Iterator[None]:
+    """Events go where `safehold.toml` says while the block lasts. Raises ConfigError for what is no URL."""
+    settings = installation.settings
+    targets = targets_of(settings.event_webhooks, settings.event_queues)
+    delivering = Delivering(installation.catalog, installation.clock, targets)
+    stop = threading.Event()
+    thread = threading.Thread(target=delivering.run, args=(installation.root_key, stop), name="events")
     thread.start()
     try:
         yield

@@ -43,6 +43,12 @@ class Settings:
         "",
     )  # type: ignore[assignment]
     aws_limits: str = _option("`strict` refuses what AWS refuses; `extended` allows more.", "extended")  # type: ignore[assignment]
+    event_webhooks: str = _option(
+        "URLs that are told of every event by a signed POST, blanks between; empty: none.", ""
+    )  # type: ignore[assignment]
+    event_queues: str = _option(
+        "URLs of SQS queues that get every event as a message, blanks between; empty: none.", ""
+    )  # type: ignore[assignment]
     workers: int = _option("Worker processes that `safehold serve` starts.", 1)  # type: ignore[assignment]
     lease_seconds: float = _option(
         "A worker silent for so long is taken for dead, its jobs go to others.", 15.0

@@ -41,6 +41,7 @@
     │  ├─ WriterRevoked             a writer fell silent for so long that collection went on without it
     │  └─ CollectionRefused         something is not as it should be, so nothing is taken away
     ├─ RestoreError              a restore cannot be done as asked
+    ├─ EventNotDelivered         who wants to be told of events does not take one
     └─ JobAborted                the job was told to stop
        └─ JobExpired                its completion window is over
 
@@ -313,6 +314,11 @@ class CollectionRefused(StoreError):
 
 class RestoreError(SafeholdError):
     pass
+
+
+class EventNotDelivered(SafeholdError):
+    retry = Retry.LATER
+    hint = "See that the URL in `safehold.toml` answers; `safehold events --retry-dead` sends again."
 
 
 class JobAborted(SafeholdError):

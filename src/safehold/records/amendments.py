@@ -62,6 +62,9 @@ def pending(tx: Tx, *, limit: int, except_vaults: Collection[str] = ()) -> list[
 def mark_written(tx: Tx, amendment: PendingAmendment, *, now: datetime) -> None:
     """The vault has the fact; a point whose deletion was written is forgotten with that."""
     if amendment.kind is AmendmentKind.DELETION:
+        point = recovery_points.find_by_id(tx, amendment.recovery_point_id)
+        if point is not None:
+            recovery_points.tell(tx, point, "DELETED", at=now)
         recovery_points.forget(tx, amendment.recovery_point_id)
     tx.execute(update(t).where(t.c.sequence == amendment.sequence).values(written_at=now))
 

@@ -15,7 +15,8 @@ from sqlalchemy.exc import IntegrityError
 
 from safehold.domain.job_states import ACTIVE, JobEvent, exclusive_key, follow
 from safehold.domain.jobs import Job
-from safehold.records.jobs import from_row, update_fenced
+from safehold.records import events
+from safehold.records.jobs import from_row, tell, update_fenced
 from safehold.records.tables import job as t
 from safehold.records.tables import node
 from safehold.records.tx import Tx
@@ -46,7 +47,10 @@ def take(tx: Tx, job: Job, *, worker_id: str, now: datetime) -> Job | Refusal:
     if not _is_alive(tx, worker_id):
         return Refusal.REAPED
     values = {"state": state, "worker_id": worker_id, "attempt": job.attempt + 1}
-    return _take(tx, job, **values, started_at=job.started_at or now)
+    taken = _take(tx, job, **values, started_at=job.started_at or now)
+    if isinstance(taken, Job) and taken.state != job.state:
+        events.add_of_jobs(tx, [taken])
+    return taken
 
 
 def _take(tx: Tx, job: Job, **values: Any) -> Job | Refusal:
@@ -82,7 +86,11 @@ def move_fenced(tx: Tx, job: Job, event: JobEvent, **values: Any) -> bool:
     """Change a job's state by an event, if this attempt still owns it; False when it does not."""
     now = find_locked(tx, job.id)
     state = None if now is None else follow(now.kind, now.state, event)
-    return state is not None and update_fenced(tx, job, state=state, **values)
+    if now is None or state is None or not update_fenced(tx, job, state=state, **values):
+        return False
+    if state != now.state:
+        tell(tx, job.id)
+    return True
 
 
 def let_go(tx: Tx, job: Job) -> bool:
@@ -109,7 +117,10 @@ def end_unheld(tx: Tx, job: Job, event: JobEvent, *, message: str, now: datetime
         return False
     seen = (t.c.id == job.id, t.c.worker_id.is_(None), t.c.attempt == job.attempt, t.c.state == job.state)
     values = {"state": state, "status_message": message, "completed_at": now}
-    return tx.execute(update(t).where(*seen).values(**values)).rowcount == 1
+    has_ended = tx.execute(update(t).where(*seen).values(**values)).rowcount == 1
+    if has_ended:
+        tell(tx, job.id)
+    return has_ended
 
 
 def unheld_and_late(tx: Tx, *, now: datetime, limit: int) -> list[Job]:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Row, func, insert, select, update
 
 from safehold.core.errors import ResourceNotFound
 from safehold.domain.jobs import Job, JobKind
-from safehold.records import dialect
+from safehold.records import dialect, events
 from safehold.records.keyset import beyond
 from safehold.records.tables import job as t
 from safehold.records.tx import Tx
@@ -50,6 +50,7 @@ class JobFilter:
 def insert_job(tx: Tx, job: Job) -> None:
     """Store a new job."""
     tx.execute(insert(t).values(_values(job)))
+    events.add_of_jobs(tx, [job])
     announce(tx)
 
 
@@ -57,6 +58,7 @@ def insert_if_new(tx: Tx, job: Job) -> bool:
     """Store a job that a plan started; False when that plan, rule, time and resource have one already."""
     is_new = dialect.insert_if_new(tx, t, _values(job))
     if is_new:
+        events.add_of_jobs(tx, [job])
         announce(tx)
     return is_new
 
@@ -67,9 +69,11 @@ def insert_all_new(tx: Tx, wanted: Sequence[Job]) -> list[Job]:
         return []
     query = dialect.insert_into(tx, t).on_conflict_do_nothing().returning(t.c.id)
     new_ids = set(tx.execute(query, [_values(job) for job in wanted]).scalars())
-    if new_ids:
+    new = [job for job in wanted if job.id in new_ids]
+    if new:
+        events.add_of_jobs(tx, new)
         announce(tx)
-    return [job for job in wanted if job.id in new_ids]
+    return new
 
 
 def announce(tx: Tx) -> None:
@@ -124,7 +128,17 @@ def update_fenced(tx: Tx, job: Job, **values: Any) -> bool:
 def update_in_state(tx: Tx, job_id: str, states: Collection[str], **values: Any) -> bool:
     """Change a job only while it is in one of `states`; False when it is not (any more)."""
     query = update(t).where(t.c.id == job_id, t.c.state.in_(states)).values(**values)
-    return tx.execute(query).rowcount == 1
+    is_changed = tx.execute(query).rowcount == 1
+    if is_changed and "state" in values and values["state"] not in states:
+        tell(tx, job_id)
+    return is_changed
+
+
+def tell(tx: Tx, job_id: str) -> None:
+    """The job has come into another state: that is an event."""
+    job = find(tx, job_id)
+    if job is not None:
+        events.add_of_jobs(tx, [job])
 
 
 _COMPARED: Mapping[str, tuple[ColumnElement[Any], Callable[[Any, Any], Any]]] = {

@@ -15,9 +15,10 @@ from sqlalchemy import ColumnElement, Row, Select, delete, insert, select, updat
 
 from safehold.core.errors import ResourceNotFound
 from safehold.domain.backup_requests import CreatedBy
+from safehold.domain.events import of_point
 from safehold.domain.lifecycle import Lifecycle
 from safehold.domain.recovery_points import PointStatus, RecoveryPoint, StorageClass
-from safehold.records import point_indexes, protected_resources, tags
+from safehold.records import events, point_indexes, protected_resources, tags
 from safehold.records.held_points import is_heeded
 from safehold.records.keyset import beyond
 from safehold.records.tables import recovery_point as t
@@ -30,8 +31,10 @@ After: TypeAlias = tuple[datetime, str]  # (created_at, id) of the last page's l
 _FIELDS = tuple(field.name for field in fields(RecoveryPoint))
 
 
-def insert_if_new(tx: Tx, point: RecoveryPoint) -> bool:
+def insert_if_new(tx: Tx, point: RecoveryPoint, *, is_news: bool = True) -> bool:
     """The point is there and counted; False when it was before, as after a step that runs twice.
+
+    is_news  it was made just now, which is an event; a row that comes back from its vault is none
 
     Raises ResourceNotFound when its vault is gone.
     """
@@ -43,7 +46,16 @@ def insert_if_new(tx: Tx, point: RecoveryPoint) -> bool:
         return False
     tx.execute(insert(t).values(_values(point)))
     protected_resources.add_point(tx, point)
+    if is_news:
+        tell(tx, point, str(point.status), at=point.completed_at or point.created_at)
     return True
+
+
+def tell(tx: Tx, point: RecoveryPoint, status: str, *, at: datetime) -> None:
+    """Something became of the point, in AWS's word for it: that is an event."""
+    vault_arn = tx.execute(select(vault.c.arn).where(vault.c.id == point.vault_id)).scalar()
+    if vault_arn is not None:
+        events.add(tx, of_point(point, vault_arn, status, at=at))
 
 
 def find(tx: Tx, *, vault_id: str, arn: str) -> RecoveryPoint | None:

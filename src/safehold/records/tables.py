@@ -420,6 +420,7 @@ setting = Table(
 )
 
 # Each family's tables stand beside this module; whoever has this one has them all.
+from safehold.records import tables_events as tables_events  # noqa: E402
 from safehold.records import tables_identity as tables_identity  # noqa: E402
 from safehold.records import tables_locking as tables_locking  # noqa: E402
 from safehold.records import tables_tagging as tables_tagging  # noqa: E402

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 
-SUBJECTS: tuple[str, ...] = ("status",)
+SUBJECTS: tuple[str, ...] = ("events", "status")
 
 
 @cache

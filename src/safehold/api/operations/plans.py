@@ -11,13 +11,14 @@ from safehold.api.pages import page
 from safehold.api.request_ids import creator_request_id
 from safehold.core.errors import AlreadyExists, InvalidRequest
 from safehold.core.ids import new_id, new_version_id
+from safehold.domain.events import of_plan
 from safehold.domain.limits import AwsLimits
 from safehold.domain.plan_checks import check_plan
 from safehold.domain.plans import PlanDocument, PlanVersion, with_rule_ids
 from safehold.domain.quotas import check_room
 from safehold.domain.runs import Run, preview
 from safehold.domain.tags import added
-from safehold.records import plans, selections, tags
+from safehold.records import events, plans, selections, tags
 from safehold.records.dialect import take_turns
 
 Request = Mapping[str, Any]
@@ -55,6 +56,7 @@ def create_backup_plan(call: Call, req: Request) -> Answer:
     plan = _new_plan(call, document, request_id)
     plans.insert_plan(call.tx, plan)
     tags.put(call.tx, plan.arn, plan_tags)
+    events.add(call.tx, of_plan(plan, "CREATED", at=call.now))
     return _made(plan)
 
 
@@ -83,6 +85,7 @@ def update_backup_plan(call: Call, req: Request) -> Answer:
         creator_request_id=before.creator_request_id,
     )
     plans.replace_document(call.tx, plan)
+    events.add(call.tx, of_plan(plan, "MODIFIED", at=call.now))
     return _made(plan) | _given(ScanSettings=plan_documents.shown_scan_settings(document))
 
 
@@ -123,6 +126,7 @@ def delete_backup_plan(call: Call, req: Request) -> Answer:
         raise InvalidRequest("Related backup plan selections must be deleted prior to backup plan deletion")
     plans.mark_deleted(call.tx, plan_id, now=call.now)
     tags.delete_all(call.tx, plan.arn)
+    events.add(call.tx, of_plan(plan, "DELETED", at=call.now))
     return {
         "BackupPlanId": plan.id,
         "BackupPlanArn": plan.arn,

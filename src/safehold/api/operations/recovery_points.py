@@ -137,6 +137,7 @@ def update_recovery_point_lifecycle(call: Call, req: Mapping[str, Any]) -> Mappi
         call.tx, point.id, lifecycle=wanted, delete_at=changed.delete_at, move_at=changed.move_at
     )
     amendments.add(call.tx, point, AmendmentKind.LIFECYCLE, _lifecycle_fact(changed), now=call.now)
+    recovery_points.tell(call.tx, changed, "MODIFIED", at=call.now)
     return {
         "BackupVaultArn": vault.arn,
         "RecoveryPointArn": point.arn,

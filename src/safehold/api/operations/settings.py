@@ -7,8 +7,9 @@ from typing import Any
 
 from safehold.api.call import Call, operation
 from safehold.core.errors import InvalidParameterValue
+from safehold.domain.events import of_settings
 from safehold.domain.resource_types import AWS_TYPES, MANAGEMENT_CHOICES, SUPPORTED_TYPES
-from safehold.records import settings
+from safehold.records import events, settings
 
 
 @operation("DescribeRegionSettings")
@@ -32,6 +33,8 @@ def update_region_settings(call: Call, req: Mapping[str, Any]) -> None:
     _check_known(management, MANAGEMENT_CHOICES)
     settings.put_opt_ins(call.tx, call.account_id, call.site, opt_ins, now=call.now)
     settings.put_management(call.tx, call.account_id, call.site, management, now=call.now)
+    now = settings.opt_ins(call.tx, call.account_id, call.site)
+    events.add(call.tx, of_settings(call.account_id, call.site, now, at=call.now))
 
 
 @operation("GetSupportedResourceTypes")

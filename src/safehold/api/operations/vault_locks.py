@@ -7,8 +7,9 @@ from typing import Any
 
 from safehold.api import existing
 from safehold.api.call import Call, operation
+from safehold.domain.events import of_vault
 from safehold.domain.locking import WantedLock, check_may_lock, locked, unlocked
-from safehold.records import settings, vault_locks
+from safehold.records import events, settings, vault_locks
 
 
 @operation("PutBackupVaultLockConfiguration")
@@ -28,6 +29,7 @@ def put_backup_vault_lock_configuration(call: Call, req: Mapping[str, Any]) -> N
         can_lock=settings.may_lock(call.tx, vault),
     )
     vault_locks.put_lock(call.tx, changed)
+    events.add(call.tx, of_vault(changed, "MODIFIED", at=call.now))
 
 
 @operation("DeleteBackupVaultLockConfiguration")
@@ -36,4 +38,8 @@ def delete_backup_vault_lock_configuration(call: Call, req: Mapping[str, Any]) -
 
     Source: model 2018-11-15 `DeleteBackupVaultLockConfiguration`; docs/parity/vault-lock.md.
     """
-    vault_locks.put_lock(call.tx, unlocked(existing.vault_to_change(call, req), call.now))
+    vault = existing.vault_to_change(call, req)
+    changed = unlocked(vault, call.now)
+    vault_locks.put_lock(call.tx, changed)
+    if vault.is_locked:
+        events.add(call.tx, of_vault(changed, "MODIFIED", at=call.now))

@@ -12,9 +12,10 @@ from safehold.api.request_ids import creator_request_id
 from safehold.core.errors import AlreadyExists, InvalidRequest, ResourceNotFound
 from safehold.core.ids import new_id
 from safehold.domain import tags as tag_rules
+from safehold.domain.events import of_vault
 from safehold.domain.quotas import check_room
 from safehold.domain.vaults import Vault, VaultType, check_name, key_arn_for
-from safehold.records import sites, tags, vaults
+from safehold.records import events, sites, tags, vaults
 
 
 @operation("CreateBackupVault")
@@ -32,6 +33,7 @@ def create_backup_vault(call: Call, req: Mapping[str, Any]) -> Mapping[str, Any]
         sites.ensure(call.tx, call.site, now=call.now)
         if vaults.insert_if_new(call.tx, wanted):
             tags.put(call.tx, wanted.arn, new_tags)
+            events.add(call.tx, of_vault(wanted, "CREATED", at=call.now))
             return _created(wanted)
         # RACE: another request took the name since we looked.
         known = vaults.find(call.tx, account_id=call.account_id, site=call.site, name=wanted.name)
@@ -67,6 +69,7 @@ def delete_backup_vault(call: Call, req: Mapping[str, Any]) -> None:
             context=str(found.point_count),
         )
     tags.delete_all(call.tx, found.arn)
+    events.add(call.tx, of_vault(found, "DELETED", at=call.now))
 
 
 @operation("ListBackupVaults")

@@ -1,0 +1,1 @@
+"""Tells webhooks and queues what happened. Reads and writes records only; never blocks an answer."""
