@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from safehold.core.errors import (
     LimitExceeded,
     ResourceNotFound,
 )
+from safehold.domain.quotas import AWS_QUOTAS
 from safehold.records.engine import Catalog
 from tests.api.job_world import NOW, POINT, SHARE, TREE, World
 
@@ -137,9 +139,10 @@ def test_pages_of_holds_are_newest_first(world: World) -> None:
     assert shown == ids[::-1]
 
 
-def test_only_the_strict_have_a_quota(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("safehold.api.operations.legal_holds.MAX_HOLDS", 1)
-    hold(world)
-    hold(world)
+def test_holds_that_stand_have_a_quota(world: World) -> None:
+    first = hold(world)
+    client = world.client(quotas=replace(AWS_QUOTAS, legal_holds=1))
     with pytest.raises(LimitExceeded):
-        world.client(aws_limits="strict").call("CreateLegalHold", **CASE)
+        client.call("CreateLegalHold", **CASE)
+    client.call("CancelLegalHold", LegalHoldId=first["LegalHoldId"], CancelDescription="over")
+    client.call("CreateLegalHold", **CASE)

@@ -54,3 +54,23 @@ def test_an_unknown_type_is_refused_and_nothing_changes(world: World, update: di
 
 def test_the_supported_types_are_those_with_a_connector(world: World) -> None:
     assert world.client().call("GetSupportedResourceTypes") == {"ResourceTypes": ["EFS", "FSx"]}
+
+
+def test_global_settings_hold_in_every_region_and_are_merged(world: World) -> None:
+    client = world.client()
+    assert set(client.call("DescribeGlobalSettings")["GlobalSettings"].values()) == {"false"}
+    client.call("UpdateGlobalSettings", GlobalSettings={"isCrossAccountBackupEnabled": "true"})
+    client.call("UpdateGlobalSettings", GlobalSettings={"isMpaEnabled": "true"})
+    shown = world.client(site="elsewhere-1").call("DescribeGlobalSettings")
+    assert shown["GlobalSettings"] == {
+        "isCrossAccountBackupEnabled": "true",
+        "isMpaEnabled": "true",
+        "isDelegatedAdministratorEnabled": "false",
+    }
+    assert shown["LastUpdateTime"] == world.clock.at
+
+
+@pytest.mark.parametrize("wanted", [{"isOther": "true"}, {"isMpaEnabled": "yes"}], ids=str)
+def test_global_settings_that_there_are_not(world: World, wanted: dict[str, str]) -> None:
+    with pytest.raises(InvalidParameterValue):
+        world.client().call("UpdateGlobalSettings", GlobalSettings=wanted)

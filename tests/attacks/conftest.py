@@ -34,6 +34,7 @@ class Besieged:
         fill(house.tree)
         self.points: list[Job] = []
         self.before: list[dict[str, bytes | str]] = []
+        self._restores = 0
         self.back_up()
         (house.tree / "since").write_bytes(b"since")
         self.back_up()
@@ -75,10 +76,10 @@ class Besieged:
         statuses = {each["RecoveryPointArn"]: each["Status"] for each in listed["RecoveryPoints"]}
         assert statuses == {job.recovery_point_arn: "COMPLETED" for job in self.points}
         for number, job in enumerate(self.points):
-            restored = self.house.restore(job, CreationToken=f"{number}-{self.house.clock.at.timestamp()}")
+            self._restores += 1
+            restored = self.house.restore(job, CreationToken=str(self._restores))
             assert (restored.state, restored.status_message) == ("COMPLETED", None)
-            newest = max(self.house.writable.iterdir(), key=lambda path: path.stat().st_ctime_ns)
-            assert contents(newest) == self.before[number]
+            assert contents(self.house.writable / str(self._restores)) == self.before[number]
 
 
 @pytest.fixture

@@ -36,6 +36,8 @@ HARMLESS: Mapping[str, str] = {
     "DeleteBackupVaultAccessPolicy": "likewise",
     "PutBackupVaultNotifications": "says who is told",
     "DeleteBackupVaultNotifications": "likewise",
+    "RevokeRestoreAccessBackupVault": "takes away a view of points, and no point (test_air_gap.py)",
+    "DisassociateBackupVaultMpaApprovalTeam": "likewise asks only (test_air_gap.py)",
     "CancelLegalHold": "whoever may put a hold may let it go; it opens no lock (test_holds.py)",
 }
 SOUNDS_LIKE_IT = re.compile(

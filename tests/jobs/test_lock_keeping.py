@@ -13,7 +13,7 @@ from safehold.domain.jobs import Job
 from safehold.domain.lifecycle import Lifecycle
 from safehold.jobs import lock_keeping
 from safehold.jobs.lock_keeping import LockKeeping, alarms, points_to_lock, state_of
-from safehold.records import point_locks, tables, vault_locks
+from safehold.records import point_locks, settings, tables, vault_locks
 from safehold.store.backends.contract import LockMode, Retention
 from safehold.store.backends.local_locks import LockingLocalBackend
 from safehold.store.locking import LOCKED_FOLDERS, first_version, needs_locks
@@ -28,6 +28,7 @@ DAY = timedelta(days=1)
 def lock(house: House, **values: object) -> None:
     with house.catalog.begin() as tx:
         tx.execute(update(tables.vault).values(is_locked=True, **values))
+        settings.put_key_export(tx, house.vault, is_proved=True, now=house.clock.at)
 
 
 def keep(house: House) -> None:
@@ -202,3 +203,27 @@ def test_points_whose_objects_are_not_locked_yet_are_counted(house: House) -> No
     assert points_to_lock(house.catalog, house.vault, house.clock.at) == 1
     keep(house)
     assert points_to_lock(house.catalog, house.vault, house.clock.at) == 0
+
+
+def test_an_air_gapped_vault_becomes_available_with_its_store(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gapped = {"state": "CREATING", "vault_type": "LOGICALLY_AIR_GAPPED_BACKUP_VAULT", "lock_is_final": True}
+    lock(house, **gapped)
+    keep(house)
+    assert house.vault.state == "AVAILABLE"
+    assert [info.name for info in house.access.place(house.vault).list("keys/")] == ["keys/0"]
+    lock(house, **gapped)
+    monkeypatch.setattr(LockingLocalBackend, "can_lock", False)
+    keep(house)
+    assert house.vault.state == "FAILED"
+    (told,) = alarms(house.catalog, house.vault, house.clock.at)
+    assert "cannot be locked" in told
+
+
+def test_a_locked_vault_whose_keys_are_kept_nowhere_else_raises_an_alarm(house: House) -> None:
+    lock(house)
+    with house.catalog.begin() as tx:
+        settings.put_key_export(tx, house.vault, is_proved=False, now=house.clock.at)
+    (told,) = alarms(house.catalog, house.vault, house.clock.at)
+    assert "safehold keys prove" in told

@@ -10,23 +10,8 @@ from collections.abc import Mapping
 
 _FAMILIES: tuple[tuple[str, str], ...] = (
     (
-        "logically air-gapped vaults and multi-party approval come with protection against early deletion",
-        """CreateLogicallyAirGappedBackupVault CreateRestoreAccessBackupVault ListRestoreAccessBackupVaults
-        RevokeRestoreAccessBackupVault AssociateBackupVaultMpaApprovalTeam
-        DisassociateBackupVaultMpaApprovalTeam""",
-    ),
-    (
         "malware scans come in a later release",
         """StartScanJob DescribeScanJob ListScanJobs GetPITRMalwareScanResults""",
-    ),
-    (
-        "settings of an organization come with the full API",
-        """DescribeGlobalSettings UpdateGlobalSettings""",
-    ),
-    (
-        "tiering comes with cold storage",
-        """CreateTieringConfiguration GetTieringConfiguration UpdateTieringConfiguration
-        DeleteTieringConfiguration ListTieringConfigurations""",
     ),
     (
         "access points come with the S3 source",

@@ -13,7 +13,6 @@ from enum import StrEnum
 
 from safehold.core.errors import InvalidParameterValue, InvalidResourceState
 
-MAX_HOLDS = 50  # per account and site that stand, under AWS's own limits
 DEFAULT_RECORD_DAYS, MAX_RECORD_DAYS = 180, 36_500
 
 

@@ -18,14 +18,15 @@ from safehold.core.errors import Damaged, ObjectMissing, SafeholdError
 from safehold.domain import locking
 from safehold.domain.locking import LockStage
 from safehold.domain.recovery_points import RecoveryPoint
-from safehold.domain.vaults import Vault
+from safehold.domain.vaults import Vault, VaultState
 from safehold.jobs.hold_keeping import HoldKeeping
 from safehold.jobs.locks import retention_for
 from safehold.jobs.vaults import VaultAccess
-from safehold.records import point_locks, vault_locks, vaults
+from safehold.records import point_locks, settings, vault_locks, vaults
 from safehold.records.engine import Catalog
 from safehold.records.vault_locks import Locking
 from safehold.store.backends.contract import Backend
+from safehold.store.backends.contract import locking as can_lock
 from safehold.store.locking import make_final
 from safehold.store.point_locks import keep_point
 
@@ -84,12 +85,24 @@ class LockKeeping:
 
     def _keep(self, vault: Vault) -> str | None:
         """What is still wrong afterwards, as a sentence; None: nothing."""
+        if vault.state is VaultState.CREATING:
+            return self._make(vault)
         if vault.point_count == 0:
             return None
         troubles = [self._look(vault), *self._keep_short(vault)]
         if vault.lock_is_final:
             self._make_final(vault)
         return next(filter(None, troubles), None)
+
+    def _make(self, vault: Vault) -> str | None:
+        """An air-gapped vault gets its store, and is AVAILABLE; FAILED where objects cannot be locked."""
+        store = self.access.for_writing(vault)
+        trouble = None if can_lock(store.backend) else "objects cannot be locked there"
+        trouble = trouble or self.access.lock_trouble(vault)
+        state = VaultState.AVAILABLE if trouble is None else VaultState.FAILED
+        with self.catalog.begin() as tx:
+            vaults.set_state(tx, vault.id, state, from_state=VaultState.CREATING)
+        return trouble
 
     def _look(self, vault: Vault) -> str | None:
         now = self.clock.now()
@@ -175,7 +188,13 @@ def alarms(catalog: Catalog, vault: Vault, now: datetime) -> list[str]:
         is_overdue = vault.is_locked and point_locks.overdue(
             tx, vault, forever_until=now + locking.ALARM_BEFORE, now=now
         )
+        is_proved = settings.key_export_is_proved(tx, vault)
     told = []
+    if vault.is_locked and not is_proved:
+        told.append(
+            f"vault {vault.name}: it is locked, and no export of its keys was proved to open it: run "
+            f"`safehold keys export --vault {vault.name} --out KIT`, then `safehold keys prove KIT`"
+        )
     if vault.is_locked and known.trouble is not None:
         told.append(f"vault {vault.name}: its lock is not kept where it lives: {known.trouble}")
     if is_overdue:

@@ -15,6 +15,10 @@ from safehold.records.tx import Tx
 
 Value = str | int | bool | None
 
+EVERYWHERE = "*"  # in place of a site
+GLOBAL = "global/"  # and one of the names below: "true" or "false"
+# Source: AWS Backup Developer Guide, "Managing across accounts".
+GLOBAL_SETTINGS = ("isCrossAccountBackupEnabled", "isMpaEnabled", "isDelegatedAdministratorEnabled")
 OPT_IN = "opt-in/"  # and a resource type: a bool, `ResourceTypeOptInPreference` of the region settings
 KEY_EXPORT = "key-export/"  # and a vault's id: a bool
 CAN_LOCK = "can-lock/"  # likewise
@@ -41,6 +45,20 @@ def management(tx: Tx, account_id: str, site: str) -> dict[str, bool]:
 def put_management(tx: Tx, account_id: str, site: str, wanted: Mapping[str, bool], *, now: datetime) -> None:
     """These types have these preferences; others keep theirs. Noted only: points here are always managed."""
     put(tx, account_id, site, {MANAGEMENT + name: value for name, value in wanted.items()}, now=now)
+
+
+def global_settings(tx: Tx, account_id: str) -> tuple[dict[str, str], datetime | None]:
+    """All settings of the account that hold in every site, and when one of them was last put."""
+    chosen = with_prefix(tx, account_id, EVERYWHERE, GLOBAL)
+    values = {name: str(chosen.get(name, "false")) for name in GLOBAL_SETTINGS}
+    where = (t.c.account_id == account_id, t.c.site == EVERYWHERE, t.c.name.startswith(GLOBAL))
+    moments = tx.execute(select(t.c.updated_at).where(*where)).scalars().all()
+    return values, max(moments, default=None)
+
+
+def put_global(tx: Tx, account_id: str, wanted: Mapping[str, str], *, now: datetime) -> None:
+    """These settings have these values in every site; others keep theirs."""
+    put(tx, account_id, EVERYWHERE, {GLOBAL + name: value for name, value in wanted.items()}, now=now)
 
 
 def put_key_export(tx: Tx, vault: Vault, *, is_proved: bool, now: datetime) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import Row, delete, func, select
+from sqlalchemy import Row, delete, func, select, update
 
 from safehold.domain.vaults import Vault, VaultState, VaultType
 from safehold.records.dialect import insert_if_new as insert_row_if_new
@@ -61,6 +61,11 @@ def page(
 def every(tx: Tx) -> list[Vault]:
     """All vaults of the installation, oldest first: for those who look after the stores."""
     return [_from_row(row) for row in tx.execute(select(t).order_by(t.c.created_at, t.c.id))]
+
+
+def set_state(tx: Tx, vault_id: str, state: VaultState, *, from_state: VaultState) -> None:
+    """The vault is in that state, if it is still in the other one."""
+    tx.execute(update(t).where(t.c.id == vault_id, t.c.state == from_state).values(state=state))
 
 
 def count(tx: Tx, *, account_id: str, site: str) -> int:

@@ -10,6 +10,7 @@ from functools import cache
 from importlib import import_module
 
 FAMILIES: tuple[str, ...] = (
+    "air_gapped_vaults",
     "backup_jobs",
     "copy_jobs",
     "frameworks",
@@ -38,6 +39,7 @@ FAMILIES: tuple[str, ...] = (
     "settings",
     "tagging",
     "tags",
+    "tiering",
     "vault_locks",
     "vault_notifications",
     "vault_policies",

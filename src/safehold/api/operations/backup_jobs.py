@@ -14,6 +14,7 @@ from safehold.core.errors import InvalidParameterValue, InvalidRequest, Resource
 from safehold.core.ids import new_id
 from safehold.domain import arns
 from safehold.domain import tags as tag_rules
+from safehold.domain.air_gap import check_takes_points
 from safehold.domain.backup_requests import BackupRequest, CreatedBy, Target, new_job
 from safehold.domain.job_states import JobEvent, follow
 from safehold.domain.jobs import Job, JobKind
@@ -108,6 +109,7 @@ def _wanted(call: Call, req: Mapping[str, Any]) -> Job:
     vault = vaults.find(call.tx, account_id=call.account_id, site=call.site, name=req["BackupVaultName"])
     if vault is None:
         raise ResourceNotFound(f"Cannot find backup vault {req['BackupVaultName']}.")
+    check_takes_points(vault)
     check_room(call.config.quotas.points_per_vault, vault.point_count, "recovery points in a backup vault")
     check_passable(call, req["IamRoleArn"])
     target = Target(

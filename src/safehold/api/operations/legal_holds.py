@@ -10,12 +10,12 @@ from typing import Any
 from safehold.api.call import Call, operation
 from safehold.api.pages import Position, page
 from safehold.api.request_ids import idempotency_key
-from safehold.core.errors import InvalidParameterValue, LimitExceeded, ResourceNotFound
+from safehold.core.errors import InvalidParameterValue, ResourceNotFound
 from safehold.core.ids import new_id
 from safehold.domain import arns
 from safehold.domain import tags as tag_rules
-from safehold.domain.legal_holds import MAX_HOLDS, HoldStatus, LegalHold, canceling, check_range, scopes
-from safehold.domain.limits import AwsLimits
+from safehold.domain.legal_holds import HoldStatus, LegalHold, canceling, check_range, scopes
+from safehold.domain.quotas import check_room
 from safehold.domain.recovery_points import RecoveryPoint
 from safehold.records import idempotency, legal_holds, tags, vaults
 
@@ -149,10 +149,8 @@ def _vault_ids(call: Call, hold: LegalHold) -> dict[str, str]:
 
 
 def _check_quota(call: Call) -> None:
-    if call.config.aws_limits != AwsLimits.STRICT:
-        return
-    if legal_holds.count_standing(call.tx, account_id=call.account_id, site=call.site) >= MAX_HOLDS:
-        raise LimitExceeded(f"An account has at most {MAX_HOLDS} legal holds in a Region")
+    there_are = legal_holds.count_standing(call.tx, account_id=call.account_id, site=call.site)
+    check_room(call.config.quotas.legal_holds, there_are, "legal holds in a Region")
 
 
 def _get(call: Call, hold_id: str, *, to_change: bool = False) -> LegalHold:

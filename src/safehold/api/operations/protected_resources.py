@@ -49,10 +49,10 @@ def list_protected_resources_by_backup_vault(call: Call, req: Mapping[str, Any])
 
     Source: model 2018-11-15 `ListProtectedResourcesByBackupVault`.
     """
-    vault = existing.vault(call, req)
+    shown_id = existing.shown_vault_id(call, existing.vault(call, req))
 
     def fetch(after: Position | None, limit: int) -> list[ProtectedResource]:
-        return protected_resources.page_of_vault(call.tx, vault_id=vault.id, after=_after(after), limit=limit)
+        return protected_resources.page_of_vault(call.tx, vault_id=shown_id, after=_after(after), limit=limit)
 
     return _page(call, req, fetch)
 

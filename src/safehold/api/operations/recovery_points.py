@@ -56,10 +56,12 @@ def list_recovery_points_by_backup_vault(call: Call, req: Mapping[str, Any]) -> 
     if resource_arn is not None:
         _check_resource(resource_arn)
 
+    shown_id = existing.shown_vault_id(call, vault)
+
     def fetch(after: Position | None, limit: int) -> list[RecoveryPoint]:
         return recovery_points.page_of_vault(
             call.tx,
-            vault_id=vault.id,
+            vault_id=shown_id,
             resource_arn=resource_arn,
             resource_type=req.get("ByResourceType"),
             plan_id=req.get("ByBackupPlanId"),

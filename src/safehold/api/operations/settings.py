@@ -10,6 +10,7 @@ from safehold.core.errors import InvalidParameterValue
 from safehold.domain.events import of_settings
 from safehold.domain.resource_types import AWS_TYPES, MANAGEMENT_CHOICES, SUPPORTED_TYPES
 from safehold.records import events, settings
+from safehold.records.settings import GLOBAL_SETTINGS
 
 
 @operation("DescribeRegionSettings")
@@ -35,6 +36,28 @@ def update_region_settings(call: Call, req: Mapping[str, Any]) -> None:
     settings.put_management(call.tx, call.account_id, call.site, management, now=call.now)
     now = settings.opt_ins(call.tx, call.account_id, call.site)
     events.add(call.tx, of_settings(call.account_id, call.site, now, at=call.now))
+
+
+@operation("DescribeGlobalSettings")
+def describe_global_settings(call: Call, _: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The account's settings in all sites. Source: model 2018-11-15 `DescribeGlobalSettings`."""
+    values, updated_at = settings.global_settings(call.tx, call.account_id)
+    return {"GlobalSettings": values, "LastUpdateTime": updated_at}
+
+
+@operation("UpdateGlobalSettings")
+def update_global_settings(call: Call, req: Mapping[str, Any]) -> None:
+    """The settings that the request names have these values; others keep theirs.
+
+    Source: model 2018-11-15 `UpdateGlobalSettings`; docs/parity/settings.md.
+    """
+    wanted = req.get("GlobalSettings") or {}
+    for name, value in wanted.items():
+        if name not in GLOBAL_SETTINGS:
+            raise InvalidParameterValue(f"Invalid global setting: {name}")
+        if value not in ("true", "false"):
+            raise InvalidParameterValue(f"Invalid value of global setting {name}: true or false")
+    settings.put_global(call.tx, call.account_id, wanted, now=call.now)
 
 
 @operation("GetSupportedResourceTypes")

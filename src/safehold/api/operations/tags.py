@@ -25,6 +25,7 @@ from safehold.records import (
     reports,
     restore_testing,
     tags,
+    tiering,
     vaults,
 )
 from safehold.records.amendments import AmendmentKind
@@ -133,12 +134,19 @@ def _check_hold(call: Call, arn: str, to_change: bool) -> None:
         raise ResourceNotFound(f"Cannot find {arn}", context=arn)
 
 
+def _check_tiering(call: Call, arn: str, to_change: bool) -> None:
+    del to_change  # as above
+    if tiering.find_by_arn(call.tx, arn) is None:
+        raise ResourceNotFound(f"Cannot find {arn}", context=arn)
+
+
 # Raises ResourceNotFound unless that thing is there; it stays until the request is done if it is changed.
 _OWN_KINDS: Mapping[str, Callable[[Call, str, bool], None]] = {
     "framework": _check_framework,
     "legal-hold": _check_hold,
     "report-plan": _check_report_plan,
     "restore-testing-plan": _check_testing_plan,
+    "tiering-configuration": _check_tiering,
 }
 
 

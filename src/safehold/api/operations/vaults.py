@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from safehold.api import existing
+from safehold.api import existing, new_vaults
 from safehold.api.call import Call, operation
 from safehold.api.pages import Position, page
 from safehold.api.request_ids import creator_request_id
-from safehold.core.errors import AlreadyExists, InvalidRequest, ResourceNotFound
+from safehold.core.errors import InvalidRequest, ResourceNotFound
 from safehold.core.ids import new_id
-from safehold.domain import tags as tag_rules
+from safehold.domain.air_gap import SessionStatus, request_status
 from safehold.domain.events import of_vault
-from safehold.domain.quotas import check_room
 from safehold.domain.vaults import Vault, VaultType, check_name, key_arn_for
-from safehold.records import events, sites, tags, vaults
+from safehold.records import air_gap, events, tags, vaults
+
+EXPIRED = "The request was not approved in time."
 
 
 @operation("CreateBackupVault")
@@ -25,31 +26,14 @@ def create_backup_vault(call: Call, req: Mapping[str, Any]) -> Mapping[str, Any]
     A request sent again answers as the first did; another one for a taken name raises AlreadyExists.
     Source: model 2018-11-15 `CreateBackupVault`; docs/parity/vaults.md, "create".
     """
-    wanted = _wanted(call, req)
-    new_tags = tag_rules.added({}, req.get("BackupVaultTags") or {})
-    known = vaults.find(call.tx, account_id=call.account_id, site=call.site, name=wanted.name)
-    if known is None:
-        _check_quota(call)
-        sites.ensure(call.tx, call.site, now=call.now)
-        if vaults.insert_if_new(call.tx, wanted):
-            tags.put(call.tx, wanted.arn, new_tags)
-            events.add(call.tx, of_vault(wanted, "CREATED", at=call.now))
-            return _created(wanted)
-        # RACE: another request took the name since we looked.
-        known = vaults.find(call.tx, account_id=call.account_id, site=call.site, name=wanted.name)
-    if known is None or not _is_replay(wanted, of=known):
-        raise AlreadyExists(
-            "Backup vault with the same name already exists",
-            arn=wanted.arn,
-            creator_request_id=None if known is None else known.creator_request_id,
-        )
-    return _created(known)
+    return _created(new_vaults.insert(call, _wanted(call, req), req.get("BackupVaultTags")))
 
 
 @operation("DescribeBackupVault")
 def describe_backup_vault(call: Call, req: Mapping[str, Any]) -> Mapping[str, Any]:
     """One vault. Source: model 2018-11-15 `DescribeBackupVault`."""
-    return _shown(existing.vault(call, req))
+    vault = existing.vault(call, req)
+    return _shown(vault) | _approval(call, vault) | _access(call, vault)
 
 
 @operation("DeleteBackupVault")
@@ -108,19 +92,6 @@ def _wanted(call: Call, req: Mapping[str, Any]) -> Vault:
     )
 
 
-def _is_replay(wanted: Vault, *, of: Vault) -> bool:
-    """Is it the request that made the vault, sent again? SDKs make an id of their own for each request."""
-    is_same_request = wanted.creator_request_id is not None and (
-        wanted.creator_request_id == of.creator_request_id
-    )
-    return is_same_request and wanted.key_arn == of.key_arn
-
-
-def _check_quota(call: Call) -> None:
-    there_are = vaults.count(call.tx, account_id=call.account_id, site=call.site)
-    check_room(call.config.quotas.vaults, there_are, "backup vaults in a Region")
-
-
 def _created(vault: Vault) -> dict[str, Any]:
     return {
         "BackupVaultName": vault.name,
@@ -144,6 +115,38 @@ def _shown(vault: Vault) -> dict[str, Any]:
         "MinRetentionDays": vault.min_retention_days,
         "MaxRetentionDays": vault.max_retention_days,
         "LockDate": vault.lock_date,
+    }
+
+
+def _approval(call: Call, vault: Vault) -> dict[str, Any]:
+    """Who approves for an air-gapped vault, and the latest request to change that."""
+    team = air_gap.team(call.tx, vault.id)
+    if team is None:
+        return {}
+    status = request_status(team, call.now)
+    request = {
+        "MpaSessionArn": team.session_arn,
+        "Status": status,
+        "StatusMessage": EXPIRED if status is SessionStatus.FAILED else None,
+        "InitiationDate": team.requested_at,
+        "ExpiryDate": team.expires_at,
+    }
+    return {
+        "MpaApprovalTeamArn": team.team_arn,
+        "LatestMpaApprovalTeamUpdate": None if status is None else request,
+    }
+
+
+def _access(call: Call, vault: Vault) -> dict[str, Any]:
+    """Whose points a restore-access vault shows."""
+    access = air_gap.find_access(call.tx, vault.id)
+    if access is None:
+        return {}
+    source = vaults.find_by_id(call.tx, existing.shown_vault_id(call, vault))
+    return {
+        "SourceBackupVaultArn": access.source_arn,
+        "MpaSessionArn": access.session_arn,
+        "NumberOfRecoveryPoints": 0 if source is None else source.point_count,
     }
 
 

@@ -16,6 +16,7 @@ from safehold.connectors.contract import Connector, FoundResource, SourceSpec
 from safehold.core.clock import Clock, to_micros
 from safehold.core.errors import Damaged, ObjectMissing, SourceMissing
 from safehold.domain import arns, locking
+from safehold.domain.air_gap import check_takes_points
 from safehold.domain.backup_requests import BackupRequest
 from safehold.domain.items import PreviousTree
 from safehold.domain.job_states import JobState
@@ -82,6 +83,7 @@ class BackupRunner:
             vault = self._vault(tx, job)
         if vault is None:
             return failed(NO_VAULT.format(arn=job.vault_arn), category="VaultNotFound")
+        check_takes_points(vault)
         if not locking.is_in_range(vault, BackupRequest.from_json(job.request).lifecycle):
             return failed(locking.BACKUP_OUT_OF_RANGE, category="InvalidParameters")
         store = self.access.for_writing(vault)

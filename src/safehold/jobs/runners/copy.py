@@ -13,6 +13,7 @@ from typing import Any
 
 from safehold.core.clock import Clock, to_micros
 from safehold.domain import locking
+from safehold.domain.air_gap import check_takes_points
 from safehold.domain.copy_requests import OTHER_ACCOUNT, CopyJobRequest, destination_of
 from safehold.domain.job_states import JobState
 from safehold.domain.jobs import Job
@@ -120,6 +121,7 @@ def _plan(tx: Tx, job: Job) -> _Plan | Outcome:
     point = recovery_points.find_by_id(tx, request.source_point_id)
     if source is None or point is None or point.status is PointStatus.DELETING:
         return failed(NO_POINT, category="RecoveryPointNotFound")
+    check_takes_points(target)
     if not locking.is_in_range(target, request.lifecycle):
         return failed(locking.COPY_OUT_OF_RANGE, category="InvalidParameters")
     there = recovery_points.page_of_vault(
