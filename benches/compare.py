@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import safehold
-from benches import data, limit, peers
+from benches import data, disk, limit, peers
 from benches.measure import Cost
 from benches.subjects import Borg, Restic, Safehold, Subject
 
@@ -59,7 +59,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--scratch", default=None, help="where some 25 GB may be written; 80 GB with mixed")
+    parser.add_argument("--scratch", default=None, help="where some 15 GB may be written")
     parser.add_argument("--only", default="image,small,tiny", help="of " + ", ".join(SETS))
     return parser.parse_args()
 
@@ -72,19 +72,16 @@ def _rounds(
     for name, tree in trees.items():
         for number in range(rounds):
             for subject in subjects[number % len(subjects) :] + subjects[: number % len(subjects)]:
-                place = scratch / f"{name}-{number}-{subject.name}"
-                place.mkdir()
-                work = place / "tree"
-                subprocess.run(["cp", "-a", str(tree), str(work)], check=True)
-                _warm(work)
-                for step, cost in _one_round(subject, work, place, seed=number):
-                    costs[name][step][subject.name].append(cost)
-                    print(f"{number} {name:6} {step:18} {subject.name:9} {cost}", flush=True)
-                for when, size in _growth(subject, work) if number == 0 else ():
-                    stored[name, when][subject.name].append(size)
-                subject.end()
-                if name == "image":  # ext4 makes new files slowly for minutes after many were deleted
-                    shutil.rmtree(place)
+                with disk.fresh(scratch, f"{name}-{number}-{subject.name}") as place:
+                    work = place / "tree"
+                    subprocess.run(["cp", "-a", str(tree), str(work)], check=True)
+                    _warm(work)
+                    for step, cost in _one_round(subject, work, place, seed=number):
+                        costs[name][step][subject.name].append(cost)
+                        print(f"{number} {name:6} {step:18} {subject.name:9} {cost}", flush=True)
+                    for when, size in _growth(subject, work) if number == 0 else ():
+                        stored[name, when][subject.name].append(size)
+                    subject.end()
     return costs, stored
 
 
@@ -163,7 +160,7 @@ def _table(head: dict[str, Any], rows: list[dict[str, Any]], sizes: dict[str, di
     told = ", ".join(f"{name} {version}" for name, version in head["versions"].items())
     lines = [
         f"`make bench`, {head['date'][:10]}, {head['machine']}, Python {head['python']}; {told};",
-        f"medians of {head['rounds']} rounds in turn, {head['cache']} cache.",
+        f"medians of {head['rounds']} rounds in turn, {head['cache']} cache, a new file system for each run.",
         "Cells: seconds / CPU seconds / MB of anonymous memory.",
         "",
         "| data | step | " + " | ".join(names) + " | faster than the faster peer |",
