@@ -10,10 +10,6 @@ from collections.abc import Mapping
 
 _FAMILIES: tuple[tuple[str, str], ...] = (
     (
-        "malware scans come in a later release",
-        """StartScanJob DescribeScanJob ListScanJobs GetPITRMalwareScanResults""",
-    ),
-    (
         "access points come with the S3 source",
         """CreateBackupAccessPoint DescribeBackupAccessPoint DeleteBackupAccessPoint ListBackupAccessPoints
         ListBackupAccessPointsByRecoveryPoint ListBackupAccessPointsByResource""",

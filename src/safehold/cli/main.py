@@ -26,6 +26,7 @@ COMMANDS = {  # name: module in this room that holds a command of that name
     "jobs": "jobs",
     "points": "points",
     "search": "search",
+    "scan": "scan",
     "restore": "restore",
     "verify": "verify",
     "store": "store",

@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import NoReturn
 
 from safehold.cli.installation import Installation
@@ -75,7 +76,15 @@ def worker_of(installation: Installation) -> Worker:
 
 def looking_of(installation: Installation) -> Looking:
     """What jobs need that look into points."""
-    return Looking(searches.box(installation.root_key), installation.settings.delivery_endpoint or None)
+    settings, folder = installation.settings, installation.folder
+    folder.cache.mkdir(mode=0o700, exist_ok=True)
+    return Looking(
+        results=searches.box(installation.root_key),
+        scratch=folder.cache,
+        delivery_endpoint=settings.delivery_endpoint or None,
+        rules=Path(settings.scan_rules) if settings.scan_rules else folder.path / "rules",
+        largest_bytes=settings.scan_largest_bytes,
+    )
 
 
 def collecting(installation: Installation, access: VaultAccess) -> Collecting | None:

@@ -73,6 +73,14 @@ class Settings:
     delivery_endpoint: str = _option(
         "URL of the S3 endpoint whose buckets exports of search results go to; empty: AWS's own.", ""
     )  # type: ignore[assignment]
+    scan_rules: str = _option(
+        "Folder with YARA rules (`*.yar`) besides those that ship; empty: `rules` in the data folder.",
+        "",
+    )  # type: ignore[assignment]
+    scan_largest_bytes: int = _option(
+        "A larger item is not scanned, and its scan says so; one of that size needs so much room on disk.",
+        64 << 30,
+    )  # type: ignore[assignment]
     quotas: dict[str, int] = field(
         default_factory=dict,
         metadata={

@@ -46,6 +46,14 @@ class CopyRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedScan:
+    """A scan that shall be made of the recovery point once it is there. mode: see domain/scans.py."""
+
+    mode: str
+    scanner_role_arn: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BackupRequest:
     """start_window_minutes       counts from the due time, or from the request
     completion_window_minutes  of a plan: counts from the job's real start; on demand: from the request
@@ -65,6 +73,7 @@ class BackupRequest:
     index: bool = False
     copies: tuple[CopyRequest, ...] = ()
     air_gapped_vault_arn: str | None = None
+    scans: tuple[PlannedScan, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The form in which `Job.request` keeps it."""

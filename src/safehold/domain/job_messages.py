@@ -17,6 +17,7 @@ NOT_STARTED: Mapping[JobKind, str] = {
     JobKind.INDEX: "The search index was not begun in time.",
     JobKind.COPY: "Copy job expired before completion.",
     JobKind.SEARCH: "The search was not begun in time.",
+    JobKind.SCAN: "The scan was not begun in time.",
     JobKind.EXPORT: "The export was not begun in time.",
 }
 NOT_COMPLETED: Mapping[JobKind, str] = {
@@ -25,6 +26,7 @@ NOT_COMPLETED: Mapping[JobKind, str] = {
     JobKind.INDEX: "The search index was not done in time.",
     JobKind.COPY: "Copy job expired before completion.",
     JobKind.SEARCH: "The search was not done in time.",
+    JobKind.SCAN: "The scan was not done in time.",
     JobKind.EXPORT: "The export was not done in time.",
 }
 STOPPED: Mapping[JobKind, str] = {
@@ -32,6 +34,7 @@ STOPPED: Mapping[JobKind, str] = {
     JobKind.RESTORE: "Restore job was stopped by user.",
     JobKind.INDEX: "The making of the search index was stopped.",
     JobKind.COPY: "Copy job was stopped.",
+    JobKind.SCAN: "The scan was stopped.",
     JobKind.SEARCH: "The search was stopped; what it had found until then is kept.",
     JobKind.EXPORT: "The export was stopped.",
 }

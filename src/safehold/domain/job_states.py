@@ -105,6 +105,7 @@ _TABLES = {
     JobKind.COPY: _COPY,
     JobKind.INDEX: _RESTORE,
     JobKind.SEARCH: _BACKUP,
+    JobKind.SCAN: _BACKUP,
     JobKind.EXPORT: _RESTORE,
 }
 
@@ -129,12 +130,13 @@ def ending(state: JobState) -> JobEvent:
 def exclusive_key(job: Job) -> str | None:
     """What only one job at a time may hold, or None. A resource has one backup job; restores keep off nobody.
 
-    A point is indexed by one job at a time. A resource's points are copied to one vault one after the other,
+    A point is indexed by one job at a time, and scanned by one.
+    A resource's points are copied to one vault one after the other,
     so that each builds on the one before; copies keep no backup waiting.
     Source: AWS Backup Developer Guide, "Quotas": one concurrent backup or copy job per resource.
     """
-    if job.kind is JobKind.INDEX:
-        return f"index {job.recovery_point_arn}"
+    if job.kind in (JobKind.INDEX, JobKind.SCAN):
+        return f"{job.kind} {job.recovery_point_arn}"
     if job.kind is JobKind.COPY:
         return f"copy {job.resource_arn} {job.vault_arn}"
     return job.resource_arn if job.kind is JobKind.BACKUP else None

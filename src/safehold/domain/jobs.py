@@ -15,6 +15,7 @@ class JobKind(StrEnum):
     COPY = "copy"
     INDEX = "index"  # makes a recovery point's search index
     SEARCH = "search"  # looks through many of them
+    SCAN = "scan"  # holds a recovery point's content against rules
     EXPORT = "export"  # puts what a search found into a bucket
 
 

@@ -23,7 +23,7 @@ from safehold.domain.windows import DEFAULT_COMPLETION_WINDOW_MINUTES, DEFAULT_S
 
 @dataclass(frozen=True, slots=True)
 class ScanAction:
-    """A malware scan after the backup; kept as said, since nothing here scans yet."""
+    """A malware scan after the backup, by the scanner that a `ScanSetting` of the plan sets up."""
 
     malware_scanner: str | None = None
     scan_mode: str | None = None

@@ -6,11 +6,12 @@ from datetime import datetime
 
 from safehold.core.errors import InvalidParameterValue
 from safehold.core.ids import new_id, new_upper_id
-from safehold.domain.backup_requests import BackupRequest, CopyRequest
+from safehold.domain.backup_requests import BackupRequest, CopyRequest, CreatedBy, PlannedScan
 from safehold.domain.copy_requests import Destination, copy_job, destination_of, lifecycle_of_copy
 from safehold.domain.jobs import Job
 from safehold.domain.point_indexes import index_job, new_index
 from safehold.domain.recovery_points import RecoveryPoint
+from safehold.domain.scans import ScanMode, ScanRequest, scan_job
 from safehold.domain.vaults import Vault
 from safehold.records import jobs, point_indexes, vaults
 from safehold.records.tx import Tx
@@ -25,6 +26,22 @@ def follow_up(tx: Tx, point: RecoveryPoint, request: BackupRequest, *, now: date
     if source is not None:
         for wanted in request.copies:
             jobs.insert_job(tx, _copy(point, source, wanted, now=now))
+    vault = vaults.find_by_id(tx, point.vault_id) if request.scans else None
+    if vault is not None:
+        for planned in request.scans:
+            jobs.insert_job(tx, _scan(point, vault, planned, request.created_by, now=now))
+
+
+def _scan(
+    point: RecoveryPoint, vault: Vault, planned: PlannedScan, created_by: CreatedBy | None, *, now: datetime
+) -> Job:
+    wanted = ScanRequest(
+        point_id=point.id,
+        mode=ScanMode(planned.mode),
+        scanner_role_arn=planned.scanner_role_arn,
+        created_by=created_by,
+    )
+    return scan_job(new_upper_id(), point, vault, wanted, role_arn=point.role_arn, now=now)
 
 
 def _copy(point: RecoveryPoint, source: Vault, wanted: CopyRequest, *, now: datetime) -> Job:

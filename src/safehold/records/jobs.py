@@ -36,6 +36,7 @@ class JobFilter:
     parent_job_id: str | None = None
     vault_arn: str | None = None
     recovery_point_arn: str | None = None
+    scan_result_status: str | None = None  # what a scan's result says
     message_category: str | None = None  # whatever its case: AWS's own pages differ in it
     created_since: datetime | None = None
     created_until: datetime | None = None
@@ -152,6 +153,7 @@ _COMPARED: Mapping[str, tuple[ColumnElement[Any], Callable[[Any, Any], Any]]] = 
     "vault_name": (t.c.vault_name, operator.eq),
     "vault_arn": (t.c.vault_arn, operator.eq),
     "recovery_point_arn": (t.c.recovery_point_arn, operator.eq),
+    "scan_result_status": (t.c.result["scan_result_status"].as_string(), operator.eq),
     "parent_job_id": (t.c.parent_job_id, operator.eq),
     "message_category": (func.lower(t.c.message_category), lambda column, wanted: column == wanted.lower()),
     "created_since": (t.c.created_at, operator.ge),

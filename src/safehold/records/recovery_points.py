@@ -18,7 +18,7 @@ from safehold.domain.backup_requests import CreatedBy
 from safehold.domain.events import of_point
 from safehold.domain.lifecycle import Lifecycle
 from safehold.domain.recovery_points import PointStatus, RecoveryPoint, StorageClass
-from safehold.records import events, point_indexes, protected_resources, tags
+from safehold.records import events, point_indexes, point_scans, protected_resources, tags
 from safehold.records.held_points import is_heeded
 from safehold.records.keyset import beyond
 from safehold.records.tables import recovery_point as t
@@ -166,6 +166,7 @@ def forget(tx: Tx, point_id: str) -> bool:
     tags.delete_all(tx, point.arn)
     tx.execute(delete(point_lock).where(point_lock.c.recovery_point_id == point_id))
     point_indexes.forget(tx, point.id)
+    point_scans.forget(tx, point.id)
     newest = _newest_first().where(t.c.vault_id == point.vault_id, t.c.resource_arn == point.resource_arn)
     protected_resources.remove_point(tx, point, newest=_one(tx, newest.limit(1)))
     return True

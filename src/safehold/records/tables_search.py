@@ -1,8 +1,8 @@
-"""Tables of search indexes and searches; see tables.py for what all tables have in common."""
+"""Tables of search indexes, searches and scans; see tables.py for what all tables have in common."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, LargeBinary, String, Table, Text
 
 from safehold.records.tables import UtcDateTime, metadata
 
@@ -68,4 +68,21 @@ search_result = Table(
     Column("backup_number", Integer, nullable=False),
     Column("count", Integer, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
+)
+
+# What the last scan of a point came to. Goes with its point.
+point_scan = Table(
+    "point_scan",
+    metadata,
+    Column("point_id", String(64), primary_key=True),
+    Column("vault_id", String(36), nullable=False),
+    Column("resource_arn", String(2048), nullable=False),
+    Column("point_created_at", UtcDateTime, nullable=False),
+    Column("job_id", String(64), nullable=False),
+    Column("state", String(32), nullable=False),  # as a scan job's is told
+    Column("result", String(32), nullable=False),
+    Column("findings_count", BigInteger, nullable=False),
+    Column("raw_paths", JSON, nullable=False),  # of what was found, the first ones
+    Column("scanned_at", UtcDateTime, nullable=False),
+    Index("ix_point_scan_resource", "vault_id", "resource_arn", "point_created_at", "point_id"),
 )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from safehold.core.ids import new_upper_id
-from safehold.domain import arns
+from safehold.domain import arns, scans
 from safehold.domain.backup_requests import BackupRequest, CreatedBy, Target, new_job
 from safehold.domain.firings import Firing, Outcome
 from safehold.domain.job_messages import missing_vault
@@ -185,4 +185,5 @@ def _request(plan: PlanVersion, rule: Rule, resource_type: str) -> BackupRequest
         index=resource_type in index_types,
         copies=rule.copies or (),
         air_gapped_vault_arn=rule.air_gapped_vault_arn,
+        scans=scans.planned(plan.document, rule, resource_type),
     )

@@ -17,7 +17,7 @@ Path = tuple[str | int, ...]
 TIME = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 # AWS does not enforce these, though its model says them. Source: AWS Backup Developer Guide, whose examples
 # name the type "SAP HANA on Amazon EC2" and the condition "StringEquals".
-UNENFORCED = frozenset({"ResourceType", "ConditionType"})
+UNENFORCED = frozenset({"ResourceType", "ScanResourceType", "ConditionType"})
 OF_THE_PAGE = frozenset({"NextToken", "nextToken"})  # no list has given us one
 _BROKEN_TEXTS = (" ", "!", "x !", "ü" * 60)
 

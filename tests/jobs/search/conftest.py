@@ -80,9 +80,9 @@ class Library:
                 return [(item["BackupResourceArn"], item["FilePath"]) for item in items]
 
 
-def steps_with(house: House, results: SecretBox, delivery_endpoint: str | None = None) -> JobSteps:
+def steps_with(house: House, results: SecretBox, **looking_options: Any) -> JobSteps:
     """A worker's steps, looking into points among them."""
-    looking = Looking(results, delivery_endpoint)
+    looking = Looking(results, house.tree.parent, **looking_options)
     runners = all_runners(house.catalog, house.access, connector_of, house.clock, looking)
     return JobSteps(house.catalog, runners, worker_id="w", clock=house.clock, stopping=threading.Event())
 

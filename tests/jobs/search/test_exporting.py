@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def exporting(library: Library, seaweed: Seaweed) -> Library:
-    library.steps = steps_with(library.house, BOX, seaweed.endpoint)
+    library.steps = steps_with(library.house, BOX, delivery_endpoint=seaweed.endpoint)
     return library
 
 
@@ -61,7 +61,9 @@ def test_what_was_found_is_exported(exporting: Library, seaweed: Seaweed) -> Non
 
 def test_an_export_to_nobody_fails_and_says_what_to_do(exporting: Library) -> None:
     search = exporting.search()
-    exporting.steps = steps_with(exporting.house, BOX, "http://127.0.0.1:9")  # discard: nobody listens there
+    exporting.steps = steps_with(
+        exporting.house, BOX, delivery_endpoint="http://127.0.0.1:9"
+    )  # discard: nobody listens there
     job_id = export(exporting, search, "bucket")
     job = exporting.call("GetSearchResultExportJob", ExportJobIdentifier=job_id)
     assert job["Status"] == "FAILED"

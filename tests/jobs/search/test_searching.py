@@ -71,20 +71,7 @@ def test_names_that_are_no_text_are_found_and_shown(library: Library) -> None:
     assert path == "/caf\\xe9"
 
 
-@pytest.mark.parametrize(
-    ("filters", "count"),
-    [
-        ({}, 12),
-        ({"FilePaths": text("/b/", "BEGINS_WITH")}, 6),
-        ({"FilePaths": text("3.txt", "ENDS_WITH")}, 2),
-        ({"FilePaths": [*text("/a/1", "BEGINS_WITH"), *text("/b/2", "BEGINS_WITH")]}, 2),
-        ({"Sizes": number(3, "GREATER_THAN_EQUAL_TO")}, 6),
-        ({"Sizes": number(3, "EQUALS_TO"), "FilePaths": text("/a/", "BEGINS_WITH")}, 1),
-        ({"LastModificationTimes": "later"}, 2),
-        ({"CreationTimes": "later"}, 0),
-    ],
-)
-def test_filters(library: Library, filters: dict[str, object], count: int) -> None:
+def test_filters(library: Library) -> None:
     now = library.house.clock.now()
     for folder in "ab":
         (library.house.tree / folder).mkdir()
@@ -95,8 +82,18 @@ def test_filters(library: Library, filters: dict[str, object], count: int) -> No
             os.utime(path, (changed, changed))
     library.back_up()
     late = number(now, "GREATER_THAN_EQUAL_TO")
-    given = {name: late if value == "later" else value for name, value in filters.items()}
-    assert len(library.found(library.search(**given))) == count
+    cases: list[tuple[dict[str, object], int]] = [
+        ({}, 12),
+        ({"FilePaths": text("/b/", "BEGINS_WITH")}, 6),
+        ({"FilePaths": text("3.txt", "ENDS_WITH")}, 2),
+        ({"FilePaths": [*text("/a/1", "BEGINS_WITH"), *text("/b/2", "BEGINS_WITH")]}, 2),
+        ({"Sizes": number(3, "GREATER_THAN_EQUAL_TO")}, 6),
+        ({"Sizes": number(3, "EQUALS_TO"), "FilePaths": text("/a/", "BEGINS_WITH")}, 1),
+        ({"LastModificationTimes": late}, 2),
+        ({"CreationTimes": late}, 0),
+    ]
+    for filters, count in cases:
+        assert len(library.found(library.search(**filters))) == count, filters
 
 
 def test_the_scope_says_which_points_are_searched(library: Library) -> None:

@@ -32,6 +32,7 @@ FAMILIES: tuple[str, ...] = (
     "restore_testing_plans",
     "restore_testing_selections",
     "restore_validation",
+    "scans",
     "search_exports",
     "search_tags",
     "searches",

@@ -26,7 +26,6 @@ MEMBERS = {
 }
 _OF_JOBS = ("state", "resource_type", "message_category")
 _OF_SCANS = ("state", "resource_type", "scan_result")
-SCAN_KIND = "scan"  # of job rows, once there are scans
 SCANNER = "GUARDDUTY"  # the one name that the model has
 
 
@@ -51,7 +50,7 @@ def list_restore_job_summaries(call: Call, req: Request) -> Answer:
 @operation("ListScanJobSummaries")
 def list_scan_job_summaries(call: Call, req: Request) -> Answer:
     """Counts of scan jobs. Source: model `ListScanJobSummaries`; docs/parity/job-summaries.md."""
-    found = _summaries(call, req, SCAN_KIND, _OF_SCANS, answer="ScanJobSummaries")
+    found = _summaries(call, req, JobKind.SCAN, _OF_SCANS, answer="ScanJobSummaries")
     return found | {
         "ScanJobSummaries": [{**row, "MalwareScanner": SCANNER} for row in found["ScanJobSummaries"]]
     }

@@ -42,7 +42,7 @@ def describe_recovery_point(call: Call, req: Mapping[str, Any]) -> Mapping[str, 
     point = existing.point(call, vault, req)
     marks = PointMarks(call, [point])
     own = {"StorageClass": point.storage_class, "SourceBackupVaultArn": _copied_from(call, point)}
-    return {**_shown(point, vault), **own, **marks.index(point)}
+    return {**_shown(point, vault), **own, **marks.told_alone(point)}
 
 
 @operation("ListRecoveryPointsByBackupVault")
@@ -74,7 +74,7 @@ def list_recovery_points_by_backup_vault(call: Call, req: Mapping[str, Any]) -> 
 
     found, token = page(call, req, fetch, position=_position)
     marks = PointMarks(call, found)
-    shown = [{**_shown(point, vault), **marks.index(point)} for point in found]
+    shown = [{**_shown(point, vault), **marks.told_in_a_list(point)} for point in found]
     return {"RecoveryPoints": shown, "NextToken": token}
 
 
@@ -101,7 +101,7 @@ def list_recovery_points_by_resource(call: Call, req: Mapping[str, Any]) -> Mapp
     known = {vault_id: vaults.find_by_id(call.tx, vault_id) for vault_id in {p.vault_id for p in found}}
     marks = PointMarks(call, found)
     shown = [
-        {**_shown_by_resource(p, vault), **marks.index(p)}
+        {**_shown_by_resource(p, vault), **marks.told_in_a_list(p)}
         for p in found
         if (vault := known[p.vault_id]) is not None
     ]

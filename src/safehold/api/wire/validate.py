@@ -22,7 +22,7 @@ RELAXED: Mapping[str, re.Pattern[str] | None] = {
     "BackupVaultName": re.compile(r"aws/[a-zA-Z0-9\-_/]{1,60}|[a-zA-Z0-9\-_]{2,50}", re.ASCII),
     "AccountId": re.compile(r"\*|ANY|AGGREGATE_ALL|[0-9]{12}", re.ASCII),
 }
-FREE_ENUMS = frozenset({"ConditionType", "ResourceType"})
+FREE_ENUMS = frozenset({"ConditionType", "ResourceType", "ScanResourceType"})
 FREE_LENGTHS = frozenset({"ResourceTypeList"})  # of a search: its types are all that have items, one or many
 # These name a new vault, so that the model's own pattern holds.
 NAMING_A_VAULT = frozenset(

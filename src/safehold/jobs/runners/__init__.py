@@ -14,6 +14,7 @@ from safehold.jobs.runners.copy import CopyRunner
 from safehold.jobs.runners.export import ExportRunner
 from safehold.jobs.runners.index import IndexRunner
 from safehold.jobs.runners.restore import RestoreRunner
+from safehold.jobs.runners.scan import ScanRunner
 from safehold.jobs.runners.search import SearchRunner
 from safehold.jobs.vaults import VaultAccess
 from safehold.records.engine import Catalog
@@ -43,4 +44,9 @@ def all_runners(
 def _lookers(catalog: Catalog, access: VaultAccess, clock: Clock, looking: Looking) -> dict[JobKind, Runner]:
     search = SearchRunner(catalog, access, clock, looking)
     export = ExportRunner(catalog, looking)
-    return {JobKind.SEARCH: Runner(search.run, search.settle), JobKind.EXPORT: Runner(export.run)}
+    scan = ScanRunner(catalog, access, clock, looking)
+    return {
+        JobKind.SEARCH: Runner(search.run, search.settle),
+        JobKind.EXPORT: Runner(export.run),
+        JobKind.SCAN: Runner(scan.run, scan.settle),
+    }
