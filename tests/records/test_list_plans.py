@@ -14,15 +14,19 @@ from sqlalchemy import Connection, event
 from safehold.domain.jobs import JobKind
 from safehold.records import (
     amendments,
+    frameworks,
     jobs,
     point_indexes,
     protected_resources,
     recovery_points,
+    reports,
+    restore_testing,
     tags,
     vaults,
 )
 from safehold.records.engine import Catalog
 from safehold.records.jobs import JobFilter
+from safehold.records.reports import ReportJobFilter
 from safehold.records.tx import Tx
 from tests.records.samples import ACCOUNT, NOW, RESOURCE, SITE
 
@@ -37,6 +41,11 @@ def of_vault(**filters: object) -> Callable[[Tx], object]:
 def of_jobs(**filters: object) -> Callable[[Tx], object]:
     wanted = JobFilter(**MINE, kind=JobKind.BACKUP, **filters)
     return lambda tx: jobs.page(tx, wanted, after=BEFORE, limit=5)
+
+
+def of_report_jobs(**filters: Any) -> Callable[[Tx], object]:
+    wanted = ReportJobFilter(**MINE, **filters)
+    return lambda tx: reports.page_of_jobs(tx, wanted, after=BEFORE, limit=5)
 
 
 LISTS: dict[str, Callable[[Tx], object]] = {
@@ -66,6 +75,16 @@ LISTS: dict[str, Callable[[Tx], object]] = {
     "indexed points": lambda tx: point_indexes.page(tx, **MINE, after=BEFORE, limit=5),
     "indexes to be dropped": lambda tx: point_indexes.to_be_dropped(tx, limit=5),
     "jobs": of_jobs(),
+    "jobs by vault and point": of_jobs(vault_arn="arn:v", recovery_point_arn="arn:p"),
+    "frameworks": lambda tx: frameworks.page(tx, **MINE, after="name", limit=5),
+    "a framework by ARN": lambda tx: frameworks.find_by_arn(tx, "arn:f"),
+    "report plans": lambda tx: reports.page_of_plans(tx, **MINE, after="name", limit=5),
+    "report jobs": of_report_jobs(),
+    "report jobs of a plan": of_report_jobs(plan_name="p", status="FAILED"),
+    "restore testing plans": lambda tx: restore_testing.page_of_plans(tx, **MINE, after="name", limit=5),
+    "selections of a restore testing plan": lambda tx: restore_testing.page_of_selections(
+        tx, "p", after="name", limit=5
+    ),
 }
 
 
