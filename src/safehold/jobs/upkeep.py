@@ -22,7 +22,7 @@ from safehold.records import idempotency, searches
 from safehold.records.engine import Catalog
 
 MINUTE, HOUR = 60.0, 3600.0
-LOCK_SECONDS = 10.0  # from a lock, or its date, to what the store does about it
+LOCK_SECONDS = 3.0  # from a lock, or its date, to what the store does about it
 SCRUB_SECONDS = 0.5  # between two pieces of a vault that is being read back
 TOKEN_DAYS = 7  # far longer than any client goes on sending the same request
 
