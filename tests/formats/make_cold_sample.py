@@ -1,6 +1,6 @@
 """Makes the frozen sample of cold storage: `python -m tests.formats.make_cold_sample FOLDER`.
 
-Two points; the older one lies in cold storage, and collection has freed the warm place of what it alone needs.
+Two points; the older one lies in cold storage, and the warm place was freed of what it alone needs.
 """
 
 from __future__ import annotations

@@ -22,6 +22,11 @@ from safehold.cli.options import data_option, json_option, show_json
     default="",
     help="Where vaults live: file:///FOLDER or s3://BUCKET/PREFIX; else in the data folder.",
 )
+@click.option(
+    "--cold-storage-url",
+    default="",
+    help="Where points go that are moved to cold storage: file:///FOLDER or s3://BUCKET/PREFIX.",
+)
 @click.option("--keys-url", default="", help="Who wraps the vaults' keys; else the new root key file.")
 @json_option
 def command(
@@ -32,6 +37,7 @@ def command(
     catalog_url: str,
     jobs_url: str,
     storage_url: str,
+    cold_storage_url: str,
     keys_url: str,
     as_json: bool,
 ) -> None:
@@ -51,6 +57,7 @@ def command(
         catalog_url=catalog_url,
         jobs_url=jobs_url,
         storage_url=storage_url,
+        cold_storage_url=cold_storage_url,
         keys_url=keys_url,
     )
     if port is not None:

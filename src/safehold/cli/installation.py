@@ -69,6 +69,7 @@ def opened(data: Path) -> Iterator[Installation]:
         schema.upgrade(catalog)
         _check_root_key(folder, catalog, root_key)
         _follow_move(catalog, folder.storage_url(settings))
+        _set_cold_storage(catalog, settings.cold_storage_url)
         yield Installation(
             folder, settings, root_key, catalog, _account(catalog, settings), settings.region, SystemClock()
         )
@@ -98,6 +99,16 @@ def _follow_move(catalog: Catalog, storage_url: str) -> None:
     if storage_url not in known:
         with catalog.begin() as tx:
             sites.follow_storage(tx, storage_url)
+
+
+def _set_cold_storage(catalog: Catalog, url: str) -> None:
+    if not url:
+        return
+    with catalog.read() as tx:
+        is_known = all(sites.cold_storage_url(tx, name) == url for name in sites.names(tx))
+    if not is_known:
+        with catalog.begin() as tx:
+            sites.set_cold_storage(tx, url)
 
 
 def _account(catalog: Catalog, settings: Settings) -> str:

@@ -17,7 +17,7 @@ from safehold.core.filesystems import owner_only
 from safehold.core.secrets import RootKey, create_root_key, read_root_key
 from safehold.records import installation
 from safehold.records.engine import Catalog
-from safehold.store.backends.places import check_storage
+from safehold.store.backends.places import check_cold_storage, check_storage
 from safehold.store.key_providers.urls import check_keys_url
 
 
@@ -34,6 +34,8 @@ def make(data: Path, settings: Settings) -> installation.Installation:
     check_place(folder, settings)
     if settings.storage_url:
         check_storage(settings.storage_url)
+    if settings.cold_storage_url:
+        check_cold_storage(settings.cold_storage_url)
     check_keys_url(settings.keys_url)
     try:
         data.parent.mkdir(parents=True, exist_ok=True)

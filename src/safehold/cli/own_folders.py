@@ -33,11 +33,13 @@ def without_own_folders(installation: Installation, settings: Mapping[str, objec
 
 
 def _own_folders(installation: Installation) -> list[Path]:
-    storage = urlsplit(installation.folder.storage_url(installation.settings))
+    settings = installation.settings
     folders = [installation.folder.path.resolve()]
-    if storage.scheme == "file":
-        vaults = Path(unquote(storage.path)).resolve()
-        folders += [] if vaults.is_relative_to(folders[0]) else [vaults]
+    for url in (installation.folder.storage_url(settings), settings.cold_storage_url):
+        storage = urlsplit(url)
+        if storage.scheme == "file":
+            vaults = Path(unquote(storage.path)).resolve()
+            folders += [] if vaults.is_relative_to(folders[0]) else [vaults]
     return folders
 
 

@@ -17,10 +17,10 @@ from safehold.cli.installation import Installation
 from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing
 from safehold.domain.backup_requests import CreatedBy
 from safehold.domain.lifecycle import Lifecycle
-from safehold.domain.recovery_points import PointStatus, RecoveryPoint, with_lifecycle
+from safehold.domain.recovery_points import PointStatus, RecoveryPoint, StorageClass, with_lifecycle
 from safehold.domain.vaults import Vault
 from safehold.records import recovery_points, tags
-from safehold.store.points import Amendment, PointRecord, is_deleted
+from safehold.store.points import Amendment, PointRecord, is_cold, is_deleted
 from safehold.store.vault_store import VaultStore
 
 MICROSECONDS = 1_000_000
@@ -93,6 +93,8 @@ def row_of(
         facts=facts.get("resource_facts") or {},
     )
     point = replace(point, plan_id=point.created_by.plan_id if point.created_by else None)
+    if is_cold(amendments):
+        point = replace(point, storage_class=StorageClass.COLD)
     lifecycle = facts.get("lifecycle")
     own_tags = facts.get("tags") or {}
     return with_lifecycle(point, msgspec.convert(lifecycle, Lifecycle) if lifecycle else None), own_tags

@@ -10,6 +10,7 @@ import click
 
 from safehold.cli.options import data_option, json_option, show_json, size_text
 from safehold.cli.store_collect import collect, journal, undelete
+from safehold.cli.store_cool import cool
 
 
 @click.group("store")
@@ -164,5 +165,5 @@ def repair_versions(vault: str | None, data: Path, dry_run: bool, as_json: bool)
         raise click.exceptions.Exit(1)
 
 
-for each in (collect, undelete, journal):
+for each in (collect, undelete, journal, cool):
     command.add_command(each)

@@ -38,6 +38,10 @@ class Settings:
     storage_url: str = _option(
         "Where vaults live: a folder or an S3 bucket, as a URL; empty: `vaults` in the data folder.", ""
     )  # type: ignore[assignment]
+    cold_storage_url: str = _option(
+        "Where points go that are moved to cold storage: a folder or an S3 bucket, as a URL; empty: nowhere.",
+        "",
+    )  # type: ignore[assignment]
     keys_url: str = _option(
         "Who wraps the vaults' keys: `file:` (root.key), `aws-kms:`, `pkcs11:` or `transit:` and which key.",
         "",

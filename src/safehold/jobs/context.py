@@ -95,6 +95,14 @@ class JobContext:
             if self._end is not None:
                 raise self._end
 
+    def pause(self, seconds: float) -> None:
+        """So much time has passed; as `check` meanwhile."""
+        self.check()
+        while seconds > 0:
+            self._stopping.wait(min(seconds, READ_SECONDS))
+            seconds -= READ_SECONDS
+            self.check()
+
     def progress(self, bytes_done: int, bytes_total: int | None = None, message: str | None = None) -> None:
         """Show how far the job is: at most one write a second, the rest is dropped. Then as `check`."""
         with self._lock:

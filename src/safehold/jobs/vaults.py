@@ -15,7 +15,7 @@ from safehold.jobs.fencing import CatalogFence
 from safehold.records import sites
 from safehold.records.engine import Catalog
 from safehold.store.backends.contract import Backend
-from safehold.store.backends.places import lock_trouble, open_place
+from safehold.store.backends.places import lock_trouble, open_places
 from safehold.store.collect.collection import Collection
 from safehold.store.collect.settings import CollectionSettings
 from safehold.store.intents import Intents, announce_old_writers
@@ -95,8 +95,12 @@ class VaultAccess:
 
 
 def place_of(catalog: Catalog, site: str, vault_id: str, *, create: bool = False) -> Backend:
-    """Where a vault's objects lie; see open_place. Raises StoreUnavailable, ConfigError."""
-    return open_place(_storage_url(catalog, site), vault_id, create=create)
+    """Where a vault's objects lie, those in cold storage included; see open_place. Raises StoreUnavailable,
+    ConfigError.
+    """
+    with catalog.read() as tx:
+        cold_url = sites.cold_storage_url(tx, site)
+    return open_places(_storage_url(catalog, site), cold_url, vault_id, create=create)
 
 
 def _storage_url(catalog: Catalog, site: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, or_, select, update
 
 from safehold.domain.locking import RENEWED_BEFORE
 from safehold.domain.recovery_points import PointStatus, RecoveryPoint
@@ -24,6 +24,11 @@ def put_until(tx: Tx, point_id: str, *, vault_id: str, until: datetime) -> None:
 def put_held(tx: Tx, point_id: str, *, vault_id: str, is_held: bool) -> None:
     """The store's legal hold is on all objects of the point, or off."""
     _put(tx, point_id, vault_id, {"is_held": is_held})
+
+
+def forget_until(tx: Tx, point_id: str) -> None:
+    """Until when the point's objects are kept is to be seen to again: they are others now."""
+    tx.execute(update(t).where(t.c.recovery_point_id == point_id).values(until=None))
 
 
 def _put(tx: Tx, point_id: str, vault_id: str, values: dict[str, datetime | bool]) -> None:

@@ -109,6 +109,7 @@ site = Table(
     Column("name", String(64), primary_key=True),
     Column("storage_url", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("cold_storage_url", Text),
 )
 
 vault = Table(

@@ -29,7 +29,11 @@ def hold_point(store: VaultStore, point_id: str) -> None:
 def release_point(store: VaultStore, point_id: str, *, still_held: Iterable[str]) -> None:
     """The hold is off what no other held point takes: `still_held` are the ids of all of those."""
     others = {name for other in still_held for name in _objects_of(store, other)}
-    hold_all(needs_locks(store.backend), _objects_of(store, point_id) - others, is_held=False)
+    mine = _objects_of(store, point_id)
+    if store.is_cold(point_id):
+        # What was held before the point was moved stays as long as it is held.
+        mine |= store.objects_used(store.point(point_id))
+    hold_all(needs_locks(store.backend), mine - others, is_held=False)
 
 
 def _objects_of(store: VaultStore, point_id: str) -> set[str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 
-from safehold.core.errors import Damaged, KeyMismatch, ObjectExists, ObjectMissing
+from safehold.core.errors import Damaged, KeyMismatch, NotRetrieved, ObjectExists, ObjectMissing
 from safehold.domain.items import Item, PreviousTree
 from safehold.store.backends.contract import Backend, Retention
 from safehold.store.backends.first_written import FirstWritten, first_written
@@ -88,7 +88,7 @@ class VaultStore:
             return may_hold_keys(self.vault_id, backend, name)
         try:
             SealedObject(backend, self.keys, self.vault_id, name)
-        except (Damaged, KeyMismatch, ObjectMissing):
+        except (Damaged, KeyMismatch, ObjectMissing, NotRetrieved):
             return False
         return True
 

@@ -24,6 +24,11 @@ from safehold.records import recovery_points, resources, sources, vaults
 from safehold.records.engine import Catalog
 from safehold.records.tx import Tx
 from safehold.store.restoring import RestoreCounts
+from safehold.store.retrieving import Retrieval
+
+ARCHIVE_LOOK_SECONDS = 60.0  # an archive gives back what was asked for after minutes at best
+WAITING = "Waiting for the archive: {readable} of {total} objects can be read."
+RESTORING = "The archive has given back what is needed; restoring."
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ class RestoreRunner:
     access: VaultAccess
     connector_of: Callable[[str], Connector]
     clock: Clock
+    look_seconds: float = ARCHIVE_LOOK_SECONDS
 
     def run(self, context: JobContext) -> Outcome:
         job = context.job
@@ -51,6 +57,7 @@ class RestoreRunner:
         connector.check_restore(source, wanted)
         store = self.access.for_reading(vault)
         record = store.point(point.id)
+        self._wait_for_archive(context, Retrieval(store, record, wanted.items))
         troubles = Troubles()
         advance = ByteCount(context, record.stats.total_bytes if not request.items else None)
         with connector.restore(source, wanted, skip=troubles.add) as target:
@@ -60,6 +67,19 @@ class RestoreRunner:
             context.check()
             created_arn = target.finish()
         return _outcome(counts, target, troubles, created_arn)
+
+    def _wait_for_archive(self, context: JobContext, retrieval: Retrieval) -> None:
+        """All that the restore will read can be read: asked for at once, looked at again and again.
+
+        The job stays RUNNING and says what it waits for. An attempt after a crash goes on waiting for what
+        the one before has asked for.
+        """
+        while not (waiting := retrieval.look()).is_over:
+            message = WAITING.format(readable=waiting.readable, total=waiting.total)
+            context.progress(0, message=message)
+            context.pause(self.look_seconds)
+        if retrieval.total:
+            context.progress(0, message=RESTORING)
 
     def settle(self, tx: Tx, job: Job, outcome: Outcome) -> None:
         if outcome.state is JobState.COMPLETED:

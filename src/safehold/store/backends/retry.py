@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from safehold.core.clock import Clock, SystemClock
-from safehold.core.errors import ObjectExists, StoreDenied, StoreUnavailable
+from safehold.core.errors import NotRetrieved, ObjectExists, StoreDenied, StoreUnavailable
 from safehold.store.backends.contract import Backend, Retention
 from safehold.store.backends.passing import PassingBackend
 from safehold.store.backends.unsure import is_stored
@@ -57,8 +57,8 @@ class RetryBackend(PassingBackend):
         for wait in self._waits(name, begun):
             try:
                 return work()
-            except StoreDenied:
-                raise  # the same keys will not do better
+            except (StoreDenied, NotRetrieved):
+                raise  # the same keys will not do better; an archive takes hours
             except StoreUnavailable:
                 if wait is None:
                     raise

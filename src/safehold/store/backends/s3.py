@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
 from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
 
 from safehold.core.errors import Damaged, ObjectExists, ObjectMissing, StoreUnavailable
-from safehold.store.backends.contract import ObjectInfo
+from safehold.store.backends import s3_archive as archive
+from safehold.store.backends.contract import Availability, ObjectInfo, Reading
+from safehold.store.backends.s3_archive import VersionArguments
 from safehold.store.backends.s3_connection import (
     NO_RANGE,
     TAKEN,
@@ -31,6 +33,7 @@ from safehold.store.backends.unsure import is_stored
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+    from types_boto3_s3.literals import StorageClassType
     from types_boto3_s3.type_defs import CompletedPartTypeDef
 
 Data: TypeAlias = bytes | bytearray | memoryview
@@ -49,10 +52,10 @@ class LockArguments(TypedDict, total=False):
     ObjectLockRetainUntilDate: datetime
 
 
-class VersionArguments(TypedDict, total=False):
-    """Which version is asked for; nothing for the present one."""
+class ClassArguments(TypedDict, total=False):
+    """What a put says of the object's storage class; nothing for the bucket's own."""
 
-    VersionId: str
+    StorageClass: StorageClassType
 
 
 class S3Backend:
@@ -62,6 +65,9 @@ class S3Backend:
         self.place = place
         self.client = client
         self._multipart_bytes = multipart_bytes
+        self._class: ClassArguments = {}
+        if place.storage_class is not None:
+            self._class = {"StorageClass": place.storage_class}  # type: ignore[typeddict-item]
 
     @classmethod
     def open(cls, place: S3Place) -> S3Backend:
@@ -119,6 +125,7 @@ class S3Backend:
             IfNoneMatch="*",
             ChecksumSHA256=checksum,
             **lock,
+            **self._class,
         )
         if answer.get("ChecksumSHA256", checksum) != checksum:
             raise StoreUnavailable(f"writing {name} in {self.place}: the store took in other bytes than sent")
@@ -126,7 +133,7 @@ class S3Backend:
     def _put_in_parts(self, name: str, data: Data, lock: LockArguments) -> None:
         bucket, key = self.place.bucket, self._key(name)
         begun = self.client.create_multipart_upload(
-            Bucket=bucket, Key=key, ChecksumAlgorithm="SHA256", **lock
+            Bucket=bucket, Key=key, ChecksumAlgorithm="SHA256", **lock, **self._class
         )
         upload = begun["UploadId"]
         with ExitStack() as undoing:
@@ -210,6 +217,26 @@ class S3Backend:
     def delete(self, name: str) -> None:
         with converted(f"deleting {name}", self.place), suppress(ObjectMissing):
             self.client.delete_object(Bucket=self.place.bucket, Key=self._key(name))
+
+    # -- archives
+
+    @property
+    def reading(self) -> Reading:
+        return self.place.reading
+
+    def availability(self, name: str) -> Availability:
+        return archive.availability(self.client, self.place, self._key(name), self._read_version(name))
+
+    def retrieve(self, name: str) -> None:
+        archive.retrieve(self.client, self.place, self._key(name), self._read_version(name))
+
+    def digest(self, name: str) -> bytes | None:
+        return archive.digest(self.client, self.place, self._key(name), self._read_version(name))
+
+    def _read_version(self, name: str) -> VersionArguments:
+        """Which version of the name is read; raises ObjectMissing when there is none."""
+        del name
+        return {}
 
     def _key(self, name: str) -> str:
         return self.place.prefix + name

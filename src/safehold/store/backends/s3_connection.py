@@ -5,7 +5,7 @@ Source: Amazon S3 API Reference ("Error responses"); botocore's configuration re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -18,17 +18,31 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoC
 
 from safehold.core.errors import (
     ConfigError,
+    NotRetrieved,
     ObjectMissing,
     StoreDenied,
     StoreError,
     StoreFull,
     StoreUnavailable,
 )
+from safehold.store.backends.contract import Reading
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 OPTIONS = ("endpoint", "region", "addressing", "bytes_per_second", "requests_per_second")
+COLD_OPTIONS = ("storage_class", "retrieval_days", "retrieval_tier")
+# What it takes to read an object of that class. Source: Amazon S3 User Guide, "Understanding and managing
+# Amazon S3 storage classes".
+CLASSES = {
+    "STANDARD_IA": Reading.PAID,
+    "ONEZONE_IA": Reading.PAID,
+    "GLACIER_IR": Reading.PAID,
+    "GLACIER": Reading.ASKED,
+    "DEEP_ARCHIVE": Reading.ASKED,
+}
+TIERS = ("Bulk", "Standard", "Expedited")  # how fast, and how dear, what was asked for comes
+RETRIEVAL_DAYS = 7
 CONNECTIONS = 32  # more than all threads of a job use at once: a pool that is too small reconnects
 CONNECT_SECONDS = 10
 READ_SECONDS = 60  # without a byte; a pack of 32 MiB on a slow line sends some all the time
@@ -42,7 +56,6 @@ FULL = {"507", "InsufficientStorage", "QuotaExceeded", "XMinioStorageFull", "Sto
 ARCHIVED = {"InvalidObjectState"}
 
 BUCKET_HINT = "Make the bucket first, or correct `storage_url`."
-ARCHIVED_HINT = "Ask the store to bring the object back from its archive class, then try again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +63,8 @@ class S3Place:
     """prefix: what all names begin with, "" or ending in "/"; endpoint and region: None as AWS has them.
 
     bytes_per_second, requests_per_second  what each process may use of it; None: all that it can get
+    storage_class   of what is put there, one of CLASSES; None: the bucket's own. Cold places alone have one
+    retrieval_days  how long what was asked for can be read
     """
 
     bucket: str
@@ -59,6 +74,13 @@ class S3Place:
     addressing: str = "auto"
     bytes_per_second: float | None = None
     requests_per_second: float | None = None
+    storage_class: str | None = None
+    retrieval_days: int = RETRIEVAL_DAYS
+    retrieval_tier: str = "Standard"
+
+    @property
+    def reading(self) -> Reading:
+        return CLASSES[self.storage_class] if self.storage_class is not None else Reading.FREE
 
     def below(self, name: str) -> S3Place:
         return replace(self, prefix=f"{self.prefix}{name}/")
@@ -76,7 +98,7 @@ def parse_place(url: str) -> S3Place:
             "Put them into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or an AWS profile.",
         )
     options = dict(parse_qsl(parsed.query))
-    unknown = sorted(set(options) - set(OPTIONS))
+    unknown = sorted(set(options) - {*OPTIONS, *COLD_OPTIONS})
     if not parsed.netloc or unknown or parsed.fragment:
         raise _wrong(
             f"{parsed.scheme}://{parsed.netloc}{parsed.path}: {', '.join(unknown) or 'no bucket'}",
@@ -91,7 +113,24 @@ def parse_place(url: str) -> S3Place:
         _addressing(options),
         _rate(options, "bytes_per_second"),
         _rate(options, "requests_per_second"),
+        _one_of(options, "storage_class", CLASSES),
+        _days(options),
+        _one_of(options, "retrieval_tier", TIERS) or "Standard",
     )
+
+
+def _one_of(options: Mapping[str, str], name: str, known: Collection[str]) -> str | None:
+    value = options.get(name)
+    if value is not None and value not in known:
+        raise _wrong(f"{name}={value} is not known", f"Write {name}= and one of {', '.join(known)}.")
+    return value
+
+
+def _days(options: Mapping[str, str]) -> int:
+    text = options.get("retrieval_days", str(RETRIEVAL_DAYS))
+    if not text.isdecimal() or not 1 <= int(text) <= 365:
+        raise _wrong(f"retrieval_days={text} is no number of days", "Write 1 to 365, as retrieval_days=7.")
+    return int(text)
 
 
 def _addressing(options: Mapping[str, str]) -> str:
@@ -174,7 +213,7 @@ def meaning(error: ClientError, what: str, place: S3Place) -> StoreError:
     if code in DENIED:
         return StoreDenied(message)
     if code in ARCHIVED:
-        return _with_hint(StoreUnavailable(message), ARCHIVED_HINT)
+        return NotRetrieved(message)
     return StoreFull(message) if code in FULL else StoreUnavailable(message)
 
 

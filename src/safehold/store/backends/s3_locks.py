@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from safehold.core.errors import ObjectLocked, ObjectMissing, StoreDenied, StoreUnavailable
 from safehold.store.backends.contract import LockMode, Retention, Version
 from safehold.store.backends.s3 import MULTIPART_BYTES, LockArguments, S3Backend
+from safehold.store.backends.s3_archive import VersionArguments
 from safehold.store.backends.s3_connection import DENIED, S3Place, code_of, connect, converted
 from safehold.store.retention import is_enough, strongest
 
@@ -86,6 +87,12 @@ class LockingS3Backend(S3Backend):
         # ORDER: marks last: as long as a version is there, a mark may be all that hides it.
         for version in sorted(self.versions_of(name), key=lambda version: version.is_marker):
             self.delete_version(version)
+
+    def _read_version(self, name: str) -> VersionArguments:
+        versions = [version for version in self.versions_of(name) if not version.is_marker]
+        if not versions:
+            raise ObjectMissing(f"{name} is not in {self.place}")
+        return {"VersionId": versions[0].id}
 
     def put_locked(
         self, name: str, parts: Sequence[bytes | bytearray | memoryview], retention: Retention
