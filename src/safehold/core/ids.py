@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+import string
 import uuid
 
 
@@ -60,6 +61,11 @@ def new_policy_id() -> str:
 def new_secret_access_key() -> str:
     """A fresh secret access key, forty characters."""
     return base64.b64encode(secrets.token_bytes(30)).decode()
+
+
+def new_label(length: int) -> str:
+    """A fresh label of lower-case letters and digits, as ids of organizations hold."""
+    return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(length))
 
 
 def new_account_id() -> str:

@@ -153,6 +153,13 @@ def active(tx: Tx, plan_ids: Collection[str] | None = None) -> list[PlanVersion]
     return found if plan_ids is None else [plan for plan in found if plan.id in plan_ids]
 
 
+def active_with_prefix(tx: Tx, prefix: str, *, account_id: str) -> list[PlanVersion]:
+    """The account's active plans, of all sites, whose ids begin so."""
+    mine = (t.c.account_id == account_id, t.c.deleted_at.is_(None))
+    query = _current().where(*mine, t.c.id.startswith(prefix, autoescape=True)).order_by(t.c.id)
+    return [_from_row(row) for row in tx.execute(query)]
+
+
 def _among(query: Select[Any], plan_ids: Collection[str]) -> Select[Any]:
     few = 500  # well under SQLite's limit on variables; more are sifted by the caller
     return query.where(t.c.id.in_(list(plan_ids))) if len(plan_ids) <= few else query

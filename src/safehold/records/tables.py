@@ -424,5 +424,6 @@ setting = Table(
 from safehold.records import tables_events as tables_events  # noqa: E402
 from safehold.records import tables_identity as tables_identity  # noqa: E402
 from safehold.records import tables_locking as tables_locking  # noqa: E402
+from safehold.records import tables_organizations as tables_organizations  # noqa: E402
 from safehold.records import tables_tagging as tables_tagging  # noqa: E402
 from safehold.records import tables_vaults as tables_vaults  # noqa: E402

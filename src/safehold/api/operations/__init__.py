@@ -22,6 +22,8 @@ FAMILIES: tuple[str, ...] = (
     "indexes",
     "legal_holds",
     "kms",
+    "organization_policies",
+    "organizations",
     "plan_templates",
     "plans",
     "point_associations",

@@ -13,6 +13,7 @@ from safehold.core.errors import AlreadyExists, InvalidRequest
 from safehold.core.ids import new_id, new_version_id
 from safehold.domain.events import of_plan
 from safehold.domain.limits import AwsLimits
+from safehold.domain.org_plans import check_own
 from safehold.domain.plan_checks import check_plan
 from safehold.domain.plans import PlanDocument, PlanVersion, with_rule_ids
 from safehold.domain.quotas import check_room
@@ -67,6 +68,7 @@ def update_backup_plan(call: Call, req: Request) -> Answer:
     Source: model 2018-11-15 `UpdateBackupPlan`; docs/parity/plans.md, "Update".
     """
     plan_id = req["BackupPlanId"]
+    check_own(plan_id, "updated")
     take_turns(call.tx, plan_turn(plan_id))
     before = plans.get_active(call.tx, plan_id, account_id=call.account_id, site=call.site)
     document = plan_documents.read(req["BackupPlan"])
@@ -120,6 +122,7 @@ def delete_backup_plan(call: Call, req: Request) -> Answer:
     Source: model 2018-11-15 `DeleteBackupPlan`; docs/parity/plans.md, "Delete".
     """
     plan_id = req["BackupPlanId"]
+    check_own(plan_id, "deleted")
     take_turns(call.tx, plan_turn(plan_id))
     plan = plans.get_active(call.tx, plan_id, account_id=call.account_id, site=call.site)
     if selections.count(call.tx, plan_id):

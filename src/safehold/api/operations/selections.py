@@ -16,6 +16,7 @@ from safehold.api.request_ids import creator_request_id
 from safehold.core.errors import AlreadyExists, InvalidParameterValue
 from safehold.core.ids import new_id
 from safehold.domain.limits import AwsLimits
+from safehold.domain.org_plans import check_own
 from safehold.domain.plans import PlanVersion
 from safehold.domain.quotas import check_room
 from safehold.domain.selection import Condition, Operator, Selection, SelectionDocument, TagEntry
@@ -37,6 +38,7 @@ def create_backup_selection(call: Call, req: Request) -> Answer:
     Source: model 2018-11-15 `CreateBackupSelection`; docs/parity/selections.md.
     """
     request_id = creator_request_id(req)
+    check_own(req["BackupPlanId"], "updated")
     take_turns(call.tx, plan_turn(req["BackupPlanId"]))
     plan = _plan(call, req)
     limits = AwsLimits(call.config.aws_limits)
@@ -72,6 +74,7 @@ def get_backup_selection(call: Call, req: Request) -> Answer:
 @operation("DeleteBackupSelection")
 def delete_backup_selection(call: Call, req: Request) -> None:
     """The plan no longer backs up what only this selection took. Source: `DeleteBackupSelection`."""
+    check_own(req["BackupPlanId"], "updated")
     take_turns(call.tx, plan_turn(req["BackupPlanId"]))
     plan = _plan(call, req)
     if not selections.remove(call.tx, plan.id, req["SelectionId"]):

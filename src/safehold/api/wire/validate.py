@@ -44,18 +44,20 @@ _TYPES: Mapping[Kind, type | tuple[type, ...]] = {
 def validate(operation: Operation, request: Mapping[str, Any]) -> None:
     """`request` satisfies the model; else MissingParameterValue, InvalidParameterValue or WireError."""
     if operation.input is not None:
-        _Check(is_naming_a_vault=operation.name in NAMING_A_VAULT).structure(operation.input, request, "")
+        _Check(operation).structure(operation.input, request, "")
 
 
 class _Check:
     """One walk over a request beside its shapes; `where` is the path of the value, for the message."""
 
-    def __init__(self, *, is_naming_a_vault: bool) -> None:
-        self._is_naming_a_vault = is_naming_a_vault
+    def __init__(self, operation: Operation) -> None:
+        self._is_naming_a_vault = operation.name in NAMING_A_VAULT
+        # An empty text is taken for none; but Organizations wants a description that may be empty.
+        self._nothing = (None,) if operation.service == "organizations" else (None, "")
 
     def structure(self, shape: Shape, value: Mapping[str, Any], where: str) -> None:
         for name in shape.required:
-            if value.get(name) in (None, ""):
+            if value.get(name) in self._nothing:
                 raise MissingParameterValue(f"{_join(where, name)} is required")
         for name, member in shape.members.items():
             if (inner := value.get(name)) is not None:
