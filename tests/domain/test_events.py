@@ -13,6 +13,7 @@ from safehold.domain.backup_requests import CreatedBy
 from safehold.domain.jobs import Job, JobKind
 from safehold.domain.lifecycle import Lifecycle
 from safehold.domain.plans import PlanDocument, PlanVersion
+from safehold.domain.point_indexes import IndexStatus, PointIndex
 from safehold.domain.recovery_points import PointStatus, RecoveryPoint, with_lifecycle
 from safehold.domain.vaults import Vault
 
@@ -205,6 +206,30 @@ def test_a_vault_tells_whether_it_is_locked_as_text_and_settings_tell_what_they_
     settings = events.of_settings("1" * 12, "us-east-1", {"S3": True, "EFS": False}, at=AT)
     assert settings.detail["ResourceTypeOptInPreference"] == {"EFS": False, "S3": True}
     assert settings.resources == ()
+
+
+def test_an_index_tells_of_its_end_and_of_nothing_on_the_way() -> None:
+    index = PointIndex("p", "1" * 12, "us-east-1", "v", "arn:r", "EFS", AT, AT, role_arn="arn:role")
+    assert events.of_index(index, POINT_ARN, VAULT_ARN) is None
+    done = events.of_index(replace(index, status=IndexStatus.ACTIVE, completed_at=AT), POINT_ARN, VAULT_ARN)
+    assert done is not None
+    assert done.resources == (POINT_ARN,)
+    assert done.detail == {
+        "recoveryPointArn": POINT_ARN,
+        "accountId": "1" * 12,
+        "indexStatus": "ACTIVE",
+        "iamRoleArn": "arn:role",
+        "resourceType": "EFS",
+        "backupVaultArn": VAULT_ARN,
+        "indexCreationTime": "2020-07-15T21:39:07.207Z",
+        "indexCompletionTime": "2020-07-15T21:39:07.207Z",
+        "isIndexingContinuous": False,
+        "sourceResourceArn": "arn:r",
+        "backupCreationTime": "2020-07-15T21:39:07.207Z",
+    }
+    gone = events.of_index(replace(index, status=None, deleted_at=AT), POINT_ARN, VAULT_ARN)
+    assert gone is not None
+    assert (gone.detail["indexStatus"], "indexDeletionTime" in gone.detail) == ("DELETED", True)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Any
 
 from safehold.domain.jobs import Job, JobKind
 from safehold.domain.plans import PlanVersion
+from safehold.domain.point_indexes import IndexStatus, PointIndex
 from safehold.domain.recovery_points import RecoveryPoint
 from safehold.domain.vaults import Vault
 
@@ -116,6 +117,31 @@ def of_plan(plan: PlanVersion, state: str, *, at: datetime) -> Event:
         "state": state,
     }
     return Event(plan.account_id, plan.site, "Backup Plan State Change", at, detail, (plan.arn,))
+
+
+def of_index(index: PointIndex, point_arn: str, vault_arn: str) -> Event | None:
+    """The search index has come into the state that it is in; None for states on the way."""
+    told = {IndexStatus.ACTIVE: "ACTIVE", IndexStatus.FAILED: "FAILED", None: "DELETED"}
+    if index.status not in told:
+        return None
+    detail = _given(
+        recoveryPointArn=point_arn,
+        accountId=index.account_id,
+        indexStatus=told[index.status],
+        iamRoleArn=index.role_arn,
+        resourceType=index.resource_type,
+        backupVaultArn=vault_arn,
+        indexCreationTime=_moment(index.created_at),
+        indexCompletionTime=_moment(index.completed_at),
+        indexDeletionTime=_moment(index.deleted_at) if index.status is None else None,
+        isIndexingContinuous=False,
+        sourceResourceArn=index.resource_arn,
+        backupCreationTime=_moment(index.point_created_at),
+        indexStatusMessage=index.status_message,
+    )
+    ended_at = index.deleted_at if index.status is None else index.completed_at
+    kind = "Recovery Point Index State Change"
+    return Event(index.account_id, index.site, kind, ended_at or index.created_at, detail, (point_arn,))
 
 
 def of_settings(account_id: str, site: str, opt_ins: Mapping[str, bool], *, at: datetime) -> Event:

@@ -9,13 +9,14 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Row, delete, select, update
 
+from safehold.domain.events import of_index
 from safehold.domain.job_states import ENDED
 from safehold.domain.jobs import Job
 from safehold.domain.point_indexes import IndexStatus, PointIndex
-from safehold.records import jobs
+from safehold.records import events, jobs
 from safehold.records.dialect import insert_into
 from safehold.records.keyset import beyond
-from safehold.records.tables import job
+from safehold.records.tables import job, recovery_point, vault
 from safehold.records.tables_search import point_index as t
 from safehold.records.tx import Tx
 
@@ -53,7 +54,20 @@ def update_index(tx: Tx, point_id: str, *, job_id: str | None = None, **values: 
     where = [t.c.point_id == point_id]
     if job_id is not None:
         where += [t.c.job_id == job_id, t.c.status == IndexStatus.PENDING]
-    return tx.execute(update(t).where(*where).values(**values)).rowcount == 1
+    is_changed = tx.execute(update(t).where(*where).values(**values)).rowcount == 1
+    if is_changed and "status" in values:
+        _tell(tx, point_id)
+    return is_changed
+
+
+def _tell(tx: Tx, point_id: str) -> None:
+    """The index has come into another state: that is an event."""
+    index = find(tx, point_id)
+    arns = select(recovery_point.c.arn, vault.c.arn.label("vault_arn"))
+    joined = arns.join(vault, vault.c.id == recovery_point.c.vault_id)
+    row = tx.execute(joined.where(recovery_point.c.id == point_id)).one_or_none()
+    if index is not None and row is not None:
+        events.add(tx, of_index(index, row.arn, row.vault_arn))
 
 
 def page(
