@@ -66,6 +66,9 @@ class Fence(Protocol):
         know of all writers, and so revokes none."""
 
 
+Admit = Callable[[str, str], bool]  # (intent, point): does the point stand?
+
+
 class NoFence:
     """For a store that knows of no catalog: all writers are admitted, and so none is ever revoked."""
 
@@ -115,14 +118,14 @@ class Announcement:
     epoch: int
     listed: Listed
     tombstones: Sequence[OpenTombstone]
-    fence: Fence
+    _admit: Admit
     _end: Callable[[], None]
     _give_up: Callable[[], None]
 
     def adopted(self, record: PointRecord) -> PointRecord:
         """The record stands, whoever wrote it. Raises WriterRevoked; no later session goes by that intent."""
         try:
-            return adopted(self.fence, record)
+            return adopted(self._admit, record)
         except WriterRevoked:
             if record.intent_id == self.intent_id:
                 self._give_up()
@@ -130,7 +133,7 @@ class Announcement:
 
     def admit(self, point_id: str) -> None:
         """A fact about that point, and what was stored for it, stand. Raises as `adopted`."""
-        if not self.fence.admit(self.intent_id, point_id):
+        if not self._admit(self.intent_id, point_id):
             self._give_up()
             raise WriterRevoked(f"the writer for point {point_id} fell silent and was revoked")
 
@@ -158,10 +161,26 @@ class Intents:
 
     def __post_init__(self) -> None:
         self._folder = RecordFolder(self.backend, self.keys, self.vault_id, ObjectType.INTENT)
+        self._revocations = RecordFolder(self.backend, self.keys, self.vault_id, ObjectType.REVOCATION)
         self._tombstones = Tombstones(self.backend, self.keys, self.vault_id)
         self._live: list[_Live] = []
         self._changed = threading.Condition()
         self._keeper: threading.Thread | None = None
+
+    def admit(self, intent_id: str, point_id: str) -> bool:
+        """The point stands; False when its intent was revoked before. Raises StoreError.
+
+        # ORDER: the fence, then the vault. A fence that was set back to an earlier day (a catalog restored
+        # from a backup) knows nothing of a revocation that the vault has, and what was admitted by it would
+        # be void for everybody else.
+        """
+        if not self.fence.admit(intent_id, point_id):
+            return False
+        try:
+            told = self._revocations.get(intent_id, Revocation)
+        except ObjectMissing:
+            return True
+        return point_id in told.admitted
 
     def begin(self, pins: Sequence[str] = ()) -> Announcement:
         """Collection now waits for this session. Raises StoreError.
@@ -180,7 +199,7 @@ class Intents:
         ending = _Once(lambda: self._leave(live))
         intent = live.intent
         giving_up = partial(self._give_up, live)
-        return Announcement(intent.intent_id, intent.epoch, seen, stones, self.fence, ending, giving_up)
+        return Announcement(intent.intent_id, intent.epoch, seen, stones, self.admit, ending, giving_up)
 
     def _join(self, listed: Listed, pins: Sequence[str]) -> _Live:
         live = next((one for one in self._live if one.intent.epoch == listed.epoch), None)
@@ -281,9 +300,9 @@ class Intents:
                 self._folder.delete(_name(before, back=1))
 
 
-def adopted(fence: Fence, record: PointRecord) -> PointRecord:
+def adopted(admit: Admit, record: PointRecord) -> PointRecord:
     """The record is a point from now on. Raises WriterRevoked when collection went on without its writer."""
-    if record.intent_id is not None and not fence.admit(record.intent_id, record.point_id):
+    if record.intent_id is not None and not admit(record.intent_id, record.point_id):
         raise WriterRevoked(f"the writer of point {record.point_id} fell silent and was revoked")
     return record
 

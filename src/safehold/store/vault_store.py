@@ -214,7 +214,7 @@ class VaultStore:
         Raises WriterRevoked when collection went on without that attempt: its record stands no more.
         """
         record = self.find_point(point_id)
-        return None if record is None else adopted(self.intents.fence, record)
+        return None if record is None else adopted(self.intents.admit, record)
 
     def tree(self, record: PointRecord) -> PointTree:
         """The point's items. Reads no data pack."""

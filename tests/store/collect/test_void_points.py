@@ -9,6 +9,7 @@ import pytest
 
 from safehold.core.errors import WriterRevoked
 from safehold.domain.items import PreviousTree
+from safehold.store.intents import MemoryFence
 from safehold.store.verify import verify
 from tests.store.collect.worlds import VaultWorld
 from tests.store.vaults import Tree, TreeSource, back_up, flat, new_record, restore
@@ -48,3 +49,23 @@ def test_a_void_record_is_told_from_points(world: VaultWorld) -> None:
 def test_what_a_void_record_needed_is_not_missed(world: VaultWorld) -> None:
     assert verify(world.store(), read_data=True).problems == []
     assert restore(world.store(), "kept") == flat({b"a": b"kept"})
+
+
+def test_a_catalog_from_before_a_revocation_admits_nothing_that_is_void() -> None:
+    """The catalog was restored from a backup of an earlier day: its fence knows nothing of the revocation."""
+    world = VaultWorld()
+    back_up(world.store(), "kept", {b"a": b"kept"})
+    store = world.store()
+    with store.session(parents=[]) as session:
+        tree, nothing = TreeSource({b"a": b"late"}, PreviousTree()), PreviousTree()
+        root = world.store().take_in(session, tree, nothing, advance=lambda i, b: None)
+        for _ in range(4):
+            world.collect()
+            world.wait(timedelta(hours=30))
+        store.intents.fence = MemoryFence()
+        with pytest.raises(WriterRevoked):
+            session.finish(new_record("late", root, session.stats))
+    world.fence = MemoryFence()
+    with pytest.raises(WriterRevoked):
+        world.store().adopt_point("late")
+    assert world.store().adopt_point("kept") is not None

@@ -57,7 +57,7 @@ def _keep_again(store: VaultStore, trash: Trash, stones: Tombstones, point_id: s
     record = store.find_point(point_id)
     if record is None:
         raise ObjectMissing(f"point {point_id} is gone for good")
-    adopted(store.intents.fence, record)
+    adopted(store.intents.admit, record)
     decided = [amendment.written_at for amendment in store.amendments(point_id)]
     facts = {"reason": "brought back"}
     store.amend(point_id, UNDELETION, facts, written_at=max([now, *(at + 1 for at in decided)]))
