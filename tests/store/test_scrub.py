@@ -13,9 +13,11 @@ from safehold.store import checks as checks_module
 from safehold.store import scrub as scrub_module
 from safehold.store.backends.faulty import Fault, FaultyBackend, Trouble
 from safehold.store.backends.memory import MemoryBackend
+from safehold.store.collect.undeleting import undelete
 from safehold.store.scrub import ScrubReport, scrub
 from safehold.store.verdicts import Verdict
 from safehold.store.verify import verify
+from tests.store.collect.worlds import VaultWorld
 from tests.store.vaults import CountingBackend, Tree, back_up, flat, folder_names, open_store, restore
 
 MIB = 1 << 20
@@ -256,3 +258,31 @@ def test_notes_of_what_collection_took_are_dropped(backend: MemoryBackend, clock
     backend.delete(name)
     assert run(backend, clock).condemned == 0
     assert folder_names(backend, "condemned/") == []
+
+
+def test_what_is_condemned_stays_so_in_the_trash_and_is_forgotten_when_it_is_purged() -> None:
+    world = VaultWorld()
+    for number in range(2):
+        back_up(world.store(), f"p{number}", {b"file": noise(2 * MIB, number)})
+    lost = next(name for name in world.store().objects_used(world.store().point("p0")) if "packs/" in name)
+    damage(world.backend, lost)  # type: ignore[arg-type]
+    scrub(world.store(), budget_bytes=ALL, clock=world.clock)
+    assert len(world.names("condemned/")) == 1
+    world.delete("p0")
+    world.collect_for(6)
+    assert lost not in world.names("packs/")
+    scrub(world.store(), budget_bytes=ALL, clock=world.clock)
+    assert len(world.names("condemned/")) == 1
+    assert undelete(world.store(), points=["p0"], now=world.now).brought_back
+    scrub(world.store(), budget_bytes=0, clock=world.clock)
+    back_up(world.store(), "again", {b"file": noise(2 * MIB, 0)})
+    assert restore(world.store(), "again") == {b"file": noise(2 * MIB, 0)}
+    world.wait(DAY)
+    for point in ("p0", "again"):
+        world.delete(point)
+    for _ in range(30):
+        world.collect(is_confirmed=True)
+        world.wait(DAY)
+    assert lost not in world.names("packs/", "trash/")
+    scrub(world.store(), budget_bytes=ALL, clock=world.clock)
+    assert world.names("condemned/") == []

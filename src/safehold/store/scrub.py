@@ -20,6 +20,7 @@ from safehold.store.checks import Checks
 from safehold.store.cold_checks import check_unread, is_dear
 from safehold.store.condemned import NOTE_VERSION, CondemnedNote, StoredNote, encode_note, read_notes
 from safehold.store.sealing import ObjectType, new_object_name
+from safehold.store.tombstones import Tombstones
 from safehold.store.vault_store import VaultStore
 from safehold.store.verdicts import Verdict
 from safehold.store.verify import CHECKED, SILENT_IN_A_ROW
@@ -92,9 +93,12 @@ class Scrub:
         self._silent_in_a_row = 0
         self._unsaved_bytes = self._unsaved_objects = 0
         self._checks = Checks(store)
+        going = (
+            self._tombstoned()
+        )  # ORDER: also before the listing: what comes back meanwhile is in one of both
         listed = [info for kind in CHECKED for info in store.backend.list(kind.folder)]
         self._checks.see((info.name for info in listed), now=self._now())
-        self._notes = self._notes_of({info.name for info in listed})
+        self._notes = self._notes_of({info.name for info in listed} | going)
         self._pending = self._oldest_first(listed, budget_bytes)
         self.report.object_count = len(listed)
         self.report.total_bytes = sum(info.size_bytes for info in listed)
@@ -103,14 +107,23 @@ class Scrub:
         return to_micros(self._clock.now())
 
     def _notes_of(self, there: set[str]) -> dict[str, list[StoredNote]]:
-        """What is condemned, by the damaged object; notes of objects that collection took are dropped."""
+        """What is condemned, by the damaged object; notes of objects that collection took are dropped.
+
+        What lies in the trash may come back, and is as damaged then as it was.
+        """
         notes: dict[str, list[StoredNote]] = {}
+        there = there | self._tombstoned()
         for stored in read_notes(self._store.backend, self._store.object):
             if stored.note.object in there:
                 notes.setdefault(stored.note.object, []).append(stored)
             else:
                 self._store.backend.delete(stored.name)
         return notes
+
+    def _tombstoned(self) -> set[str]:
+        """What collection has taken or is about to take, and may bring back. Raises Damaged."""
+        stones = Tombstones(self._store.backend, self._store.keys, self._store.vault_id)
+        return {name for stone in stones.open_ones(stones.listed()) for name in stone.names}
 
     def _oldest_first(self, listed: list[ObjectInfo], budget_bytes: int) -> deque[ObjectInfo]:
         too_large = (info for info in listed if info.size_bytes > budget_bytes)
