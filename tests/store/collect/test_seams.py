@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from safehold.core.errors import CollectionRefused
+from safehold.core.errors import CollectionRefused, StoreUnavailable
 from safehold.store.backends import local
 from safehold.store.backends.contract import LockMode, Retention
+from safehold.store.backends.faulty import Fault, FaultyBackend, Trouble
 from safehold.store.backends.local import LocalBackend
 from safehold.store.backends.local_locks import LockingLocalBackend
 from safehold.store.backends.memory import MemoryBackend
+from safehold.store.backends.passing import PassingBackend
 from safehold.store.collect.collection import Collection
 from safehold.store.collect.trash import Trash, in_trash
 from safehold.store.collect.undeleting import undelete
 from safehold.store.locking import PointLock
+from safehold.store.points import HOLD
 from safehold.store.tombstones import Decided, Tombstones, Trashed
 from safehold.store.verify import verify
 from tests.store.collect.worlds import DAY, VaultWorld
@@ -221,3 +224,55 @@ def test_a_tombstone_that_another_run_ended_since_it_was_listed_ends_this_run_in
         with pytest.raises(CollectionRefused, match="another run has ended"):
             read(listed.open[0])
     assert list(stones.open_ones(listed)) == []
+
+
+def test_a_hold_brings_a_point_back_from_the_trash(world: VaultWorld) -> None:
+    """It was decided after the point's record had been moved there."""
+    back_up(world.store(), "other", SMALL)
+    back_up(world.store(), "p", BIG)
+    world.delete("p")
+    world.collect_for(4)
+    assert "points/p" not in world.names("points/")
+    assert [name for name in world.names("trash/") if name.endswith("points/p")]
+    world.store().amend("p", HOLD, {"state": "held"}, written_at=world.now)
+    world.collect_for(60)
+    assert restore(world.store(), "p") == flat(BIG)
+    world.store().amend("p", HOLD, {"state": "released"}, written_at=world.now)
+    world.collect_for(60)
+    assert world.names("points/") == ["points/other"]
+
+
+def test_a_hold_that_comes_while_a_purge_begins_is_heeded(world: VaultWorld) -> None:
+    back_up(world.store(), "other", SMALL)
+    back_up(world.store(), "p", BIG)
+    world.delete("p")
+    world.collect_for(4)
+    world.wait(30 * DAY)
+    backend = world.backend
+
+    class HoldsLate(PassingBackend):
+        def put(self, name: str, parts: Sequence[bytes | bytearray | memoryview]) -> None:
+            super().put(name, parts)
+            if name.endswith(".decided"):
+                VaultWorld.store(world, backend).amend("p", HOLD, {"state": "held"}, written_at=world.now)
+
+    with pytest.raises(CollectionRefused, match="held"):
+        world.collection(HoldsLate(backend)).run()
+    assert [name for name in world.names("trash/") if "/packs/" in name]
+    world.collect()
+    assert restore(world.store(), "p") == flat(BIG)
+
+
+def test_a_hold_that_comes_when_a_purge_has_taken_something_stops_nothing(world: VaultWorld) -> None:
+    back_up(world.store(), "other", SMALL)
+    back_up(world.store(), "p", BIG)
+    world.delete("p")
+    world.collect_for(4)
+    world.wait(30 * DAY)
+    failing = FaultyBackend(world.backend, [Fault("delete", Trouble.FAIL, 2)])
+    with pytest.raises(StoreUnavailable):
+        world.collection(failing).run()
+    world.store().amend("p", HOLD, {"state": "held"}, written_at=world.now)
+    world.collect_for(4)
+    assert world.names("points/") == ["points/other"]
+    assert not [name for name in world.names("trash/") if "/packs/" in name or "/points/" in name]

@@ -30,10 +30,12 @@ from safehold.store.collect.settings import MICROS, CollectionSettings
 from safehold.store.collect.survey import Survey, survey
 from safehold.store.collect.trash import Trash, TrashView
 from safehold.store.intents import Fence, Intent, IntentFolder, Intents, NoFence, Revocation
-from safehold.store.points import UNDELETION, is_deleted
+from safehold.store.points import UNDELETION, is_deleted, is_held
 from safehold.store.sealing import ObjectType
 from safehold.store.tombstones import VERSION, Announced, Decided, Listed, Spent, Stage, Tombstones, Trashed
 from safehold.store.vault_store import VaultStore
+
+POINTS = ObjectType.POINT.folder
 
 
 @dataclass(slots=True)
@@ -78,6 +80,7 @@ class Collection:
         self._stones = Tombstones(self._backend, self._keys, self._vault_id)
         self._intents = IntentFolder(self._backend, self._keys, self._vault_id)
         self._journal = Journal(self._backend, self._keys, self._vault_id)
+        self._too_late: set[str] = set()  # points that were held when their purge had begun
         self.report = CollectionReport()
 
     def run(self, *, dry_run: bool = False, is_confirmed: bool = False) -> CollectionReport:
@@ -93,6 +96,7 @@ class Collection:
         check_clocks(self._stones, self._intents, self._journal, now, self._settings)
         if not dry_run:
             self._bring_back_undeleted()
+            self._bring_back_held()
             self._revoke_silent(now)
         reader = RootReader(store)
         roots, ready = self._roots_after_waiting(reader, now)
@@ -115,6 +119,7 @@ class Collection:
 
     def _act(self, found: Survey, going: dict[str, str], ready: list[int], now: int) -> None:
         self._write(0, (("revoked", name, "its writer fell silent") for name in self.report.revoked), now)
+        self._write(0, (("back", name, "a hold keeps it") for name in self.report.kept), now)
         self._carry_out(found, ready, now)
         self._announce(going, found.roots, now)
 
@@ -130,6 +135,28 @@ class Collection:
             if number not in listed.open:
                 for name in names:
                     self._trash.bring_back(number, name)
+
+    def _bring_back_held(self) -> None:
+        """Records of points that were held after they had gone to the trash: they are roots again, and what
+        they need is brought back as it is for every root. Once a purge has begun it is too late."""
+        store = VaultStore(self._backend, self._keys, self._vault_id)
+        for number, names in self._trash.listed().items():
+            for name in names:
+                if name.startswith(POINTS) and is_held(store.amendments(name.removeprefix(POINTS))):
+                    if self._is_being_purged(number, names):
+                        self._too_late.add(name.removeprefix(POINTS))
+                    else:
+                        self._trash.bring_back(number, name)
+                        self.report.kept.append(name)
+
+    def _is_being_purged(self, number: int, in_trash: Sequence[str]) -> bool:
+        """Has a purge been decided, and did it take something already?"""
+        if Stage.DECIDED not in self._stones.listed().stages.get(number, ()):
+            return False
+        missing = [name for name in self._stones.trashed(number).names if name not in in_trash]
+        folders = {name.split("/")[0] + "/" for name in missing}
+        here = {info.name for folder in folders for info in self._backend.list(folder)}
+        return any(name not in here for name in missing)
 
     def _is_undeleted(self, listed: Listed, number: int) -> bool:
         return Stage.DECIDED in listed.stages[number] and self._stones.decided(number).what == "undelete"
@@ -337,14 +364,15 @@ class Collection:
         return [name for name in here if self._trash.takes(name)]
 
     def _refuse_if_undeleted(self, found: Survey, names: Iterable[str]) -> None:
-        """Also those whose records lie in the trash, where no root is looked for."""
+        """Or held. Also those whose records lie in the trash, where no root is looked for."""
         store = VaultStore(self._backend, self._keys, self._vault_id)
-        folder = ObjectType.POINT.folder
-        trashed = {name.removeprefix(folder) for name in names if name.startswith(folder)}
+        trashed = {name.removeprefix(POINTS) for name in names if name.startswith(POINTS)}
         for point_id in found.roots.deleted | trashed - found.roots.kept - found.roots.void:
             told = store.amendments(point_id)
-            if any(amendment.kind == UNDELETION for amendment in told) and not is_deleted(told):
-                raise CollectionRefused(f"point {point_id} was undeleted while it was being collected")
+            is_undeleted = any(amendment.kind == UNDELETION for amendment in told) and not is_deleted(told)
+            if is_undeleted or (is_held(told) and point_id not in self._too_late):
+                what = "undeleted" if is_undeleted else "held"
+                raise CollectionRefused(f"point {point_id} was {what} while it was being collected")
 
     def _erase(self, number: int, names: list[str], now: int) -> None:
         locked = [name for name in names if not self._trash.erase(number, name)]
@@ -353,8 +381,8 @@ class Collection:
         self.report.purged += sorted({*names} - {*locked})
         # ORDER: a point's amendments go after its record: without its deletion it would be alive again.
         for name in names:
-            if name.startswith(ObjectType.POINT.folder) and name not in locked:
-                folder = ObjectType.AMENDMENT.folder + name.removeprefix(ObjectType.POINT.folder) + "/"
+            if name.startswith(POINTS) and name not in locked:
+                folder = ObjectType.AMENDMENT.folder + name.removeprefix(POINTS) + "/"
                 for info in list(self._backend.list(folder)):
                     self._delete_unlocked(info.name)
 
