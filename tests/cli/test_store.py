@@ -125,3 +125,13 @@ def test_an_index_and_rows_that_were_lost_are_made_again(data: Path, run: Run) -
     assert not again["is_needed"]
     assert run("verify").code == 0
     assert "0 were missing" in run("store", "rebuild", "--dry-run").out
+
+
+def test_an_index_is_not_made_again_beside_a_writer_unless_he_is_dead(data: Path, run: Run) -> None:
+    put_point(data, "p", TREE)
+    store_of(data).intents.announce_for_others()
+    answer = run("store", "rebuild")
+    assert answer.code == 1
+    assert "1 writer" in answer.err
+    assert "--confirm" in answer.err
+    assert run("store", "rebuild", "--confirm").code == 0

@@ -20,7 +20,9 @@ def put_point(
         with installation.catalog.read() as tx:
             row = vaults.find(tx, account_id=installation.account_id, site=installation.site, name=vault)
         assert row is not None
-        record = back_up(vault_access(installation).for_writing(row), point_id, tree, previous=previous)
+        access = vault_access(installation)
+        record = back_up(access.for_writing(row), point_id, tree, previous=previous)
+        access.close()  # as a worker that ends: no writer is left announced
         point = RecoveryPoint(
             id=point_id,
             arn=f"arn:aws:backup:{row.site}:{row.account_id}:recovery-point:{point_id}",

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from safehold.core.errors import WritersAtWork
 from safehold.store import index_rebuild
 from safehold.store.backends.memory import MemoryBackend
 from safehold.store.index_rebuild import rebuild_index
@@ -126,6 +127,44 @@ def test_what_is_gone_is_stored_again_by_the_backup_after_a_rebuild(backend: Mem
     assert restore(open_store(backend), "s") == flat(tree)
     again = rebuild_index(open_store(backend), dry_run=True)
     assert (again.lost, again.is_needed) == (len(lost), False)
+
+
+@pytest.mark.parametrize("harm", ["damaged", "gone"])
+def test_what_is_gone_is_stored_again_though_no_fragment_told_of_it(
+    backend: MemoryBackend, harm: str
+) -> None:
+    """Nobody knows any more what there was: that something is missing shows in what the points need."""
+    for name in folder_names(backend, "packs/"):
+        backend.delete(name)
+    for name in folder_names(backend, "index/"):
+        if harm == "gone":
+            backend.delete(name)
+        else:
+            backend.objects[name] = b"?" * 2000
+    assert rebuild_index(open_store(backend), dry_run=False).lost == 1
+    tree = TREE | {b"little": b"x"}
+    back_up(open_store(backend), "s", tree, previous="r")
+    assert restore(open_store(backend), "s") == flat(tree)
+    for point in ("p", "q", "r"):
+        open_store(backend).amend(point, "deletion", {}, written_at=1)
+    assert rebuild_index(open_store(backend), dry_run=False).lost == 0
+    with open_store(backend).session(parents=["s"]) as session:
+        assert not session.has_gaps
+
+
+def test_it_is_refused_while_somebody_writes_unless_that_is_confirmed(backend: MemoryBackend) -> None:
+    """What a session has stored and nothing names yet, it may take back."""
+    store = open_store(backend)
+    with store.session(parents=[]) as session:
+        before = dict(backend.objects)
+        with pytest.raises(WritersAtWork, match="1 writer"):
+            rebuild_index(open_store(backend), dry_run=False)
+        assert backend.objects == before
+        assert rebuild_index(open_store(backend), dry_run=True).entries > 0
+        session.add_chunk(bytes(range(32)), b"x")
+    assert rebuild_index(open_store(backend), dry_run=False).is_written
+    with open_store(backend).session(parents=[]):
+        assert rebuild_index(open_store(backend), dry_run=False, is_confirmed=True).is_written
 
 
 def test_a_vault_that_holds_nothing_needs_nothing() -> None:

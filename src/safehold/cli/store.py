@@ -106,17 +106,19 @@ def heal(vault: str, data: Path, other: str, dry_run: bool, as_json: bool) -> No
 @click.argument("vault", required=False)
 @data_option
 @click.option("--dry-run", is_flag=True, help="Tell what differs, write nothing.")
+@click.option("--confirm", is_flag=True, help="Those who announced that they write are dead for certain.")
 @json_option
-def rebuild(vault: str | None, data: Path, dry_run: bool, as_json: bool) -> None:
+def rebuild(vault: str | None, data: Path, dry_run: bool, confirm: bool, as_json: bool) -> None:
     """Make the index of VAULT, or of every vault, and the catalog's recovery points again from the objects.
 
-    Refused while jobs run. Nothing is edited: a new index takes the place of the old one, which stays.
+    Refused while jobs run, or a writer is announced in the vault. Nothing is edited: a new index takes the
+    place of the old one, which stays.
     """
     from safehold.cli.installation import opened
     from safehold.cli.storing import rebuild_vaults
 
     with opened(data) as installation:
-        reports = rebuild_vaults(installation, vault, dry_run=dry_run)
+        reports = rebuild_vaults(installation, vault, dry_run=dry_run, is_confirmed=confirm)
     if as_json:
         show_json({"vaults": reports})
     else:

@@ -56,23 +56,27 @@ def heal_vault(installation: Installation, name: str, other: str, *, dry_run: bo
     return {"vault": name, "from": other, "is_dry_run": dry_run, **report}
 
 
-def rebuild_vaults(installation: Installation, name: str | None, *, dry_run: bool) -> list[dict[str, Any]]:
-    """A report for each vault. Raises Conflict while a job runs, StoreError.
+def rebuild_vaults(
+    installation: Installation, name: str | None, *, dry_run: bool, is_confirmed: bool = False
+) -> list[dict[str, Any]]:
+    """A report for each vault. Raises Conflict while a job runs, WritersAtWork, StoreError.
 
     What a session has stored and nothing names yet, it may take back: no index may name it before.
     """
     if job_rows(installation.client, state="RUNNING", limit=1):
         raise Conflict("Jobs are running; the index is made again only while nothing is written.")
     return [
-        _rebuild(installation, vault, dry_run)
+        _rebuild(installation, vault, dry_run=dry_run, is_confirmed=is_confirmed)
         for vault in used_vaults(installation, name, are_empty_too=True)
     ]
 
 
-def _rebuild(installation: Installation, vault: Vault, dry_run: bool) -> dict[str, Any]:
+def _rebuild(
+    installation: Installation, vault: Vault, *, dry_run: bool, is_confirmed: bool
+) -> dict[str, Any]:
     access = vault_access(installation)
     store = access.for_reading(vault)
-    report = rebuild_index(store, dry_run=dry_run)
+    report = rebuild_index(store, dry_run=dry_run, is_confirmed=is_confirmed)
     points = add_missing_points(installation, vault, access.for_reading(vault), dry_run=dry_run)
     return {
         "vault": vault.name,

@@ -39,6 +39,7 @@
     │  ├─ KeyMismatch               the key does not open this vault
     │  ├─ KeysUnavailable           who wraps the vaults' keys does not answer, or refuses
     │  ├─ WriterRevoked             a writer fell silent for so long that collection went on without it
+    │  ├─ WritersAtWork             a vault is written to, so that this cannot be done to it now
     │  └─ CollectionRefused         something is not as it should be, so nothing is taken away
     ├─ RestoreError              a restore cannot be done as asked
     ├─ EventNotDelivered         who wants to be told of events does not take one
@@ -303,6 +304,13 @@ class KeysUnavailable(StoreError):
 
 class WriterRevoked(StoreError):
     hint = "Start the job again; what this attempt stored is used once more or collected."
+
+
+class WritersAtWork(StoreError):
+    hint = (
+        "Wait until its jobs have ended: a worker lets go five minutes after its last, or when it stops. "
+        "If those writers are dead, say so with --confirm."
+    )
 
 
 class CollectionRefused(StoreError):

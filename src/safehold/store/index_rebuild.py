@@ -11,22 +11,27 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing, StoreError
+from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing, StoreError, WritersAtWork
 from safehold.store.chunking import ID_BYTES
 from safehold.store.collect.journal import Journal
 from safehold.store.id_set import IdSet
 from safehold.store.index import Fragment, FragmentLike, build_fragment
 from safehold.store.index_folder import is_part
+from safehold.store.intents import IntentFolder
 from safehold.store.labels import cold_directories
 from safehold.store.objects import Directory
 from safehold.store.places import PLACE, ObjectRef, Place
 from safehold.store.rebuilding import CHUNK_FOLDERS
-from safehold.store.sealing import ObjectType
+from safehold.store.sealing import HEADER_BYTES, ObjectType
 from safehold.store.vault_store import VaultStore
 from safehold.store.verdicts import read_again
+from safehold.store.verify import verify
 
 GROUP_ENTRIES = 500_000  # built in memory at a time, some 80 MiB
 MAX_TOLD = 1000
+SOMETHING = ObjectRef(
+    ObjectType.PACK.folder + "0" * 32, bytes(HEADER_BYTES)
+)  # is gone, and nobody knows what
 
 Group: TypeAlias = list[tuple[ObjectRef, Directory]]
 
@@ -36,7 +41,8 @@ class RebuildReport:
     """entries   of all objects that could be opened; missing: of them, those that the old index did not have
     surplus   entries of the old index that no object has: wrong, or of objects that are gone
     unread    objects that could not be opened: name -> why; what is in them is in no index now
-    lost      objects that the old index speaks of and that are gone, though collection did not take them
+    lost      objects that the old index speaks of and that are gone, though collection did not take them;
+              1 when it is only known that points lack something
     """
 
     objects: int = 0
@@ -68,9 +74,13 @@ class Rebuild:
         self.report.fragments_before = sum(not is_part(name) for name in self._old)
         self.report.unreadable_fragments = len(self._index.unreadable)
         self._known = IdSet()  # entries that objects have, by chunk and place
-        self._listed: set[str] = set()
+        self._names = [info.name for kind in CHUNK_FOLDERS for info in store.backend.list(kind.folder)]
+        self._listed = set(self._names)
 
-    def run(self, *, dry_run: bool) -> RebuildReport:
+    def run(self, *, dry_run: bool, is_confirmed: bool) -> RebuildReport:
+        if not (dry_run or is_confirmed):
+            # ORDER: asked after the objects were listed: whose objects these are, he was announced before.
+            self._refuse_if_written_to()
         written: list[FragmentLike] = []
         for group in self._groups():
             self._compare(build_fragment(group))
@@ -79,6 +89,8 @@ class Rebuild:
                 written.append(self._store.index_folder.open(name))
         self._count_surplus()
         lost = self._lost()
+        if not (lost or dry_run) and self._lacks_something():
+            lost = [SOMETHING]
         self.report.lost = len(lost)
         if lost and not dry_run:
             name = self._store.index_folder.write((ref, Directory(1, [])) for ref in lost).name
@@ -89,11 +101,25 @@ class Rebuild:
             self.report.is_written = True
         return self.report
 
+    def _refuse_if_written_to(self) -> None:
+        store = self._store
+        writers = IntentFolder(store.backend, store.keys, store.vault_id).live()
+        if writers:
+            named = ", ".join(sorted({intent.writer or intent.intent_id for intent in writers}))
+            count = f"{len(writers)} writer{'s' if len(writers) > 1 else ''}"
+            raise WritersAtWork(f"{count} may be at work in this vault: {named}")
+
+    def _lacks_something(self) -> bool:
+        """Do points need what is in no object? Where fragments are lost, none may tell of what is gone."""
+        fresh = VaultStore(self._store.backend, self._store.keys, self._store.vault_id)
+        problems = verify(fresh, read_data=False).problems
+        return any(problem.where.startswith("point ") for problem in problems)
+
     def _lost(self) -> list[ObjectRef]:
         """The new index names them, too, though it places nothing there: so writers notice the gap, and do
         not take over unseen what points refer to there."""
         spoken_of = {ref for fragment in self._index.fragments() for ref in fragment.objects}
-        gone = {ref for ref in spoken_of if ref.name not in self._listed}
+        gone = {ref for ref in spoken_of if ref.name not in self._listed and ref != SOMETHING}
         purged = self._purged() if gone else set()
         return sorted(ref for ref in gone if ref.name not in purged)
 
@@ -117,17 +143,14 @@ class Rebuild:
             yield group
 
     def _objects(self) -> Iterator[tuple[ObjectRef, Directory]]:
-        for kind in CHUNK_FOLDERS:
-            for info in self._store.backend.list(kind.folder):
-                name = info.name
-                self._listed.add(name)
-                try:
-                    opened = read_again(lambda name=name: self._store.object(name))  # type: ignore[misc]
-                except (Damaged, KeyMismatch, ObjectMissing) as error:
-                    self._tell(name, str(error))
-                    continue
-                self.report.objects += 1
-                yield ObjectRef(name, opened.seal.header), opened.directory
+        for name in self._names:
+            try:
+                opened = read_again(lambda name=name: self._store.object(name))  # type: ignore[misc]
+            except (Damaged, KeyMismatch, ObjectMissing) as error:
+                self._tell(name, str(error))
+                continue
+            self.report.objects += 1
+            yield ObjectRef(name, opened.seal.header), opened.directory
         yield from self._cold_objects()
 
     def _cold_objects(self) -> Iterator[tuple[ObjectRef, Directory]]:
@@ -177,10 +200,13 @@ def _entry(identity: bytes, place: Place) -> bytes:
     return (hash((*told, place.length)) & (1 << 64) - 1).to_bytes(8, "big")
 
 
-def rebuild_index(store: VaultStore, *, dry_run: bool) -> RebuildReport:
+def rebuild_index(store: VaultStore, *, dry_run: bool, is_confirmed: bool = False) -> RebuildReport:
     """Make the index anew; `dry_run` only tells how the one that is there differs.
 
     Nobody may be writing into the vault: what a session has stored and no fragment names yet, it may take
-    back. The store that it was given keeps the index it had read. Raises StoreUnavailable, StoreFull.
+    back. The store that it was given keeps the index it had read.
+
+    is_confirmed  writers that are announced are dead, somebody said so
+    Raises WritersAtWork, StoreUnavailable, StoreFull.
     """
-    return Rebuild(store).run(dry_run=dry_run)
+    return Rebuild(store).run(dry_run=dry_run, is_confirmed=is_confirmed)

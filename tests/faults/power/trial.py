@@ -111,7 +111,7 @@ def a_life(scene: Scene) -> None:
     scene.delete("large")
     scene.collect(4)
     renew(scene.backend, VAULT_ID, OLD)
-    rebuild_index(scene.world.store(), dry_run=False)
+    rebuild_index(scene.world.store(), dry_run=False, is_confirmed=True)
     scene.collect(4)
 
 
