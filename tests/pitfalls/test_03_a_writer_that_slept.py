@@ -9,7 +9,7 @@ import pytest
 
 from safehold.core.errors import WriterRevoked
 from safehold.domain.items import PreviousTree
-from safehold.store.intents import MemoryFence
+from safehold.store.intents import Intents
 from tests.store.collect.worlds import VaultWorld
 from tests.store.vaults import Tree, TreeSource, new_record
 
@@ -35,5 +35,5 @@ def test_a_writer_that_slept_too_long_cannot_commit() -> None:
 
 
 def test_without_the_fence_it_would(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MemoryFence, "admit", lambda self, intent_id, point_id: True)
+    monkeypatch.setattr(Intents, "admit", lambda self, intent_id, point_id: True)
     sleep_through_collection(VaultWorld())
