@@ -43,6 +43,14 @@ def whole(operation: OperationModel, known: Mapping[str, Any]) -> Params:
     return {} if shape is None else _members(shape, known, is_whole=True)
 
 
+def one_more(operation: OperationModel, known: Mapping[str, Any]) -> Iterator[Params]:
+    """The required members, and one of the others at a time."""
+    shape, required = operation.input_shape, smallest(operation, known)
+    for name, member in shape.members.items() if shape is not None else ():
+        if name not in OF_THE_PAGE and name not in shape.required_members:
+            yield {**required, name: _value(member, name, known, is_whole=True)}
+
+
 def broken(operation: OperationModel, known: Mapping[str, Any]) -> Iterator[Broken]:
     """The whole input, every document in it whole too, with one rule of the model broken at a time."""
     shape = operation.input_shape

@@ -47,6 +47,9 @@ TIERING = {
 }
 DENIAL = {"Effect": "Deny", "Principal": "*", "Action": "backup:DeleteRecoveryPoint", "Resource": "*"}
 HELD = {"ResourceIdentifiers": [SHARE]}  # which has no points: those of Main may be deleted
+SEARCH_SCOPE = {"BackupResourceTypes": ["EBS"]}
+EXPORT = {"s3ExportSpecification": {"DestinationBucket": "found"}}
+GAPPED = f"arn:aws:backup:{SITE}:{ACCOUNT}:backup-vault:gapped_1"
 OTHER_VAULT = f"arn:aws:backup:{SITE}:{ACCOUNT}:backup-vault:other"
 
 # By the name of a member, or of a shape.
@@ -95,6 +98,10 @@ GIVEN: Mapping[str, Any] = {
     "BackupVaultEvents": ["BACKUP_JOB_COMPLETED"],
     "SNSTopicArn": f"arn:aws:sns:{SITE}:{ACCOUNT}:topic",
     "Policy": json.dumps({"Version": "2012-10-17", "Statement": [DENIAL]}),
+    "SearchScope": SEARCH_SCOPE,
+    "ExportSpecification": EXPORT,
+    "RoleArn": ROLE,
+    "MpaApprovalTeamArn": f"arn:aws:mpa:{SITE}:{ACCOUNT}:approval-team/team",
     "AccessPointName": "point-1",
     "AccessPointArn": f"arn:aws:backup:{SITE}:{ACCOUNT}:accesspoint/point-1",
     "MaxResults": 7,
@@ -150,6 +157,17 @@ MADE: tuple[tuple[str, dict[str, Any]], ...] = (
     ),
     ("CreateLegalHold", {"Title": "hold", "Description": "d", "RecoveryPointSelection": HELD}),
     ("CreateTieringConfiguration", {"TieringConfiguration": TIERING}),
+    (
+        "CreateLogicallyAirGappedBackupVault",
+        {"BackupVaultName": "gapped_1", "MinRetentionDays": 7, "MaxRetentionDays": 70},
+    ),
+)
+SEARCHED: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("StartSearchJob", {"SearchScope": SEARCH_SCOPE}),
+    (
+        "StartSearchResultExportJob",
+        {"SearchJobIdentifier": None, "ExportSpecification": EXPORT, "RoleArn": ROLE},
+    ),
 )
 # Names that calls which make something give it: those of `MADE` are taken.
 FRESH: Mapping[str, Mapping[str, Any]] = {
@@ -165,6 +183,14 @@ FRESH: Mapping[str, Mapping[str, Any]] = {
     "UpdateRestoreTestingPlan": {"RestoreTestingPlan": {"StartWindowHours": 2}},
     "UpdateRestoreTestingSelection": {"RestoreTestingSelection": {"ValidationWindowHours": 2}},
     "CreateBackupSelection": {"BackupSelection": SELECTION | {"SelectionName": "fresh"}},
+    "CreateRestoreAccessBackupVault": {"BackupVaultName": "fresh", "SourceBackupVaultArn": GAPPED},
+    "ListRestoreAccessBackupVaults": {"BackupVaultName": "gapped_1"},
+    "AssociateBackupVaultMpaApprovalTeam": {"BackupVaultName": "gapped_1"},
+    "ListRecoveryPointsByBackupVault": {"ByResourceArn": TREE},
+    "ListReportJobs": {"ByStatus": "FAILED"},
+    "CreateTieringConfiguration": {
+        "TieringConfiguration": TIERING | {"TieringConfigurationName": "fresh", "BackupVaultName": "other"}
+    },
     "TagResource": {"ResourceArn": VAULT_ARN},
     "UntagResource": {"ResourceArn": VAULT_ARN},
     "ListTags": {"ResourceArn": VAULT_ARN},
@@ -172,12 +198,13 @@ FRESH: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def known_after_seeding(client: StockClient) -> dict[str, Any]:
+def known_after_seeding(clients: Mapping[str, StockClient]) -> dict[str, Any]:
     """One of everything is made; what its calls answered is known besides what is given."""
     known = dict(GIVEN)
-    for operation, params in MADE:
-        given = {name: known[name] if value is None else value for name, value in params.items()}
-        answered = client.call(operation, given)
+    made = [*(("backup", *one) for one in MADE), *(("backupsearch", *one) for one in SEARCHED)]
+    for service, operation, params in made:
+        given = {name: known.get(name, "") if value is None else value for name, value in params.items()}
+        answered = clients[service].call(operation, given)
         if answered.code is None:
             texts = {name: value for name, value in answered.read.items() if isinstance(value, str)}
             known = texts | known
