@@ -145,6 +145,16 @@ def test_a_scan_is_counted_by_its_verdict(world: World) -> None:
         "NO_THREATS_FOUND",
     )
     assert summaries(world, "Scan", ScanResultStatus="THREATS_FOUND") == []
+    with world.catalog.begin() as tx:
+        jobs.insert_job(tx, _job(98, NOW, kind="scan", state="PARTIAL", result=verdict))
+        jobs.insert_job(tx, _job(97, NOW, kind="scan", state="PENDING"))
+    assert [row["State"] for row in summaries(world, "Scan", State="ANY")] == [
+        "COMPLETED",
+        "COMPLETED_WITH_ISSUES",
+        "CREATED",
+    ]
+    (found,) = summaries(world, "Scan", State="COMPLETED_WITH_ISSUES")
+    assert found["Count"] == 1
 
 
 def test_other_accounts_jobs_are_not_told(world: World) -> None:

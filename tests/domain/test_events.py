@@ -239,3 +239,33 @@ def test_hours_are_written_as_people_in_america_do(hour: int, text: str) -> None
     expected = datetime(2020, 1, 2, hour, 5, tzinfo=UTC)
     made = of_job(state="RUNNING", expected_completion_at=expected)
     assert made.detail["expectedCompletionDate"] == f"Jan 2, 2020 {text}"
+
+
+def test_a_scan_tells_its_verdict_and_calls_the_rule_as_the_api_does() -> None:
+    result = {"scan_result_status": "THREATS_FOUND", "base_point_arn": "arn:base"}
+    made = of_job(kind=JobKind.SCAN, state="PARTIAL", status_message="1 item", result=result)
+    assert (made.detail_type, made.resources) == ("Scan Job State Change", (POINT_ARN,))
+    assert made.detail == {
+        "accountId": "123456789012",
+        "scanJobId": "j-1",
+        "state": "COMPLETED_WITH_ISSUES",
+        "scanResult": {"scanResultStatus": "THREATS_FOUND"},
+        "malwareScanner": "GUARDDUTY",
+        "recoveryPointArn": POINT_ARN,
+        "scanBaseRecoveryPointArn": "arn:base",
+        "resourceArn": "arn:r",
+        "resourceType": "EFS",
+        "iamRoleArn": "arn:role",
+        "createdBy": {
+            "backupPlanId": "p-1",
+            "backupPlanArn": "arn:plan",
+            "backupPlanVersion": "v-1",
+            "backupRuleId": "r-1",
+        },
+        "statusMessage": "1 item",
+    }
+
+
+@pytest.mark.parametrize("kind", [JobKind.INDEX, JobKind.SEARCH, JobKind.EXPORT])
+def test_of_jobs_that_aws_does_not_tell_of_nothing_is_told(kind: JobKind) -> None:
+    assert events.of_job(replace(JOB, kind=kind)) is None

@@ -15,6 +15,7 @@ from safehold.domain.jobs import Job, JobKind
 from safehold.domain.plans import PlanVersion
 from safehold.domain.point_indexes import IndexStatus, PointIndex
 from safehold.domain.recovery_points import RecoveryPoint
+from safehold.domain.scans import SCANNER, shown_state
 from safehold.domain.vaults import Vault
 
 SOURCE = "aws.backup"
@@ -57,6 +58,8 @@ def of_job(job: Job) -> Event | None:
             return _of_restore(job)
         case JobKind.COPY:
             return _of_copy(job)
+        case JobKind.SCAN:
+            return _of_scan(job)
     return None
 
 
@@ -228,6 +231,35 @@ def _of_copy(job: Job) -> Event:
         detail["copyJobId"] = job.id
     resources = (str(job.recovery_point_arn),) if job.recovery_point_arn else ()
     return _job_event(job, "Copy Job State Change", detail, resources)
+
+
+def _of_scan(job: Job) -> Event:
+    request, result = job.request, job.result or {}
+    verdict = result.get("scan_result_status")
+    detail = _given(
+        accountId=job.account_id,
+        scanJobId=job.id,
+        state=shown_state(job.state),
+        scanResult=None if verdict is None else {"scanResultStatus": verdict},
+        malwareScanner=SCANNER,
+        recoveryPointArn=job.recovery_point_arn,
+        scanBaseRecoveryPointArn=result.get("base_point_arn") or request.get("base_point_arn"),
+        resourceArn=job.resource_arn,
+        resourceType=job.resource_type,
+        iamRoleArn=job.role_arn,
+        scannerRoleArn=request.get("scanner_role_arn"),
+        createdBy=_scan_created_by(job),
+        statusMessage=job.status_message,
+    )
+    return _job_event(job, "Scan Job State Change", detail, (str(job.recovery_point_arn),))
+
+
+def _scan_created_by(job: Job) -> dict[str, Any] | None:
+    """Here, and nowhere else, the rule's id is called as in the API."""
+    creator = _created_by(job)
+    if creator is not None:
+        creator["backupRuleId"] = creator.pop("backupPlanRuleId")
+    return creator
 
 
 def _job_event(job: Job, detail_type: str, detail: Mapping[str, Any], resources: tuple[str, ...]) -> Event:

@@ -37,7 +37,8 @@ class ScanResult(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-_STATES: Mapping[str, str] = {
+# How a job's state is told of a scan. Source: model 2018-11-15 `ScanState`.
+SHOWN_STATES: Mapping[str, str] = {
     JobState.CREATED: "CREATED",
     JobState.PENDING: "CREATED",
     JobState.RUNNING: "RUNNING",
@@ -91,12 +92,12 @@ def check_base(point: RecoveryPoint, base: RecoveryPoint) -> None:
 
 def shown_state(state: str) -> str:
     """A scan job's state as the API tells it."""
-    return _STATES[state]
+    return SHOWN_STATES[state]
 
 
 def states_of(shown: str) -> tuple[str, ...]:
     """All job states that are told as this one."""
-    return tuple(state for state, told in _STATES.items() if told == shown)
+    return tuple(state for state, told in SHOWN_STATES.items() if told == shown)
 
 
 def planned(document: PlanDocument, rule: Rule, resource_type: str) -> tuple[PlannedScan, ...]:

@@ -71,14 +71,13 @@ class ScanTarget:
         """A folder or a link holds nothing to scan."""
 
     def write_whole(self, batch: Sequence[tuple[bytes, Item, bytes]]) -> None:
-        for path, _, data in batch:
+        for path, item, data in batch:
+            if self._is_too_large(path, item):
+                continue
             self._look(path, lambda scanner, data=data: scanner.scan(bytes(data)))  # type: ignore[misc]
 
     def open(self, path: bytes, item: Item) -> _Piecewise | _Unscanned:
-        if item.size_bytes > self._largest_bytes:
-            self._skip(path, f"has {item.size_bytes} bytes, more than `scan_largest_bytes` allows")
-            return _Unscanned()
-        return _Piecewise(self, path, item)
+        return _Unscanned() if self._is_too_large(path, item) else _Piecewise(self, path, item)
 
     def look_at_file(self, path: bytes, descriptor: int) -> None:
         self._look(path, lambda scanner: scanner.scan_file(f"/dev/fd/{descriptor}"))
@@ -86,6 +85,12 @@ class ScanTarget:
     @property
     def folder(self) -> Path:
         return self._folder
+
+    def _is_too_large(self, path: bytes, item: Item) -> bool:
+        if item.size_bytes <= self._largest_bytes:
+            return False
+        self._skip(path, f"has {item.size_bytes} bytes, more than `scan_largest_bytes` allows")
+        return True
 
     def _look(self, path: bytes, scan: Callable[[yara_x.Scanner], yara_x.ScanResults]) -> None:
         import yara_x

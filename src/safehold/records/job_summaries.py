@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, func, literal, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, case, func, literal, select, type_coerce
 
 from safehold.core.clock import to_micros
+from safehold.domain.scans import SHOWN_STATES
 from safehold.records.tables import job as t
 from safehold.records.tx import Tx
 
@@ -18,6 +19,7 @@ _DIMENSIONS: Mapping[str, ColumnElement[Any]] = {
     "state": t.c.state,
     "resource_type": t.c.resource_type,
     "message_category": t.c.message_category,
+    "scan_state": case(dict(SHOWN_STATES), value=t.c.state, else_=t.c.state),
     "scan_result": t.c.result["scan_result_status"].as_string(),
 }
 

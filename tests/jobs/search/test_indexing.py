@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
+
 from safehold.core.ids import new_id
 from safehold.domain.backup_requests import BackupRequest
 from safehold.domain.jobs import Job, JobKind
@@ -11,6 +13,7 @@ from safehold.jobs.amending import AmendmentWriter
 from safehold.jobs.indexing import NO_JOB, IndexKeeper
 from safehold.records import amendments, jobs, point_indexes, recovery_points
 from safehold.records.amendments import AmendmentKind
+from safehold.records.tables_events import event
 from safehold.store.search_tables import open_blocks
 from tests.jobs.test_runners import House, fill
 
@@ -47,6 +50,15 @@ def tables(house: House) -> list[str]:
     return [info.name for info in house.access.place(house.vault).list("search/")]
 
 
+def told(house: House, backup: Job) -> list[str]:
+    """What events say of the point's index."""
+    with house.catalog.read() as tx:
+        rows = tx.execute(select(event.c.detail).where(event.c.detail_type.like("%Index State Change")))
+        details = [row.detail for row in rows]
+    assert {each["recoveryPointArn"] for each in details} == {backup.recovery_point_arn}
+    return [each["indexStatus"] for each in details]
+
+
 def test_a_backup_that_asks_for_an_index_gets_one(house: House) -> None:
     _, index = indexed(house)
     assert (index.status, index.item_count, index.status_message) == (IndexStatus.ACTIVE, 3, None)
@@ -69,6 +81,7 @@ def test_an_index_that_is_unwanted_leaves_the_vault(house: House) -> None:
     assert gone is not None
     assert (gone.status, gone.build, gone.deleted_at) == (None, None, house.clock.now())
     assert tables(house) == []
+    assert told(house, backup) == ["ACTIVE", "DELETED"]
 
 
 def test_an_index_goes_with_its_point(house: House) -> None:

@@ -22,10 +22,11 @@ MEMBERS = {
     "state": "State",
     "resource_type": "ResourceType",
     "message_category": "MessageCategory",
+    "scan_state": "State",
     "scan_result": "ScanResultStatus",
 }
 _OF_JOBS = ("state", "resource_type", "message_category")
-_OF_SCANS = ("state", "resource_type", "scan_result")
+_OF_SCANS = ("scan_state", "resource_type", "scan_result")
 SCANNER = "GUARDDUTY"  # the one name that the model has
 
 
