@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypedDict
 from botocore.exceptions import ClientError
 
 from safehold.store.backends.contract import Availability, Reading
-from safehold.store.backends.s3_connection import CLASSES, S3Place, code_of, converted
+from safehold.store.backends.s3_connection import ARCHIVED, CLASSES, S3Place, code_of, converted
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -31,15 +31,28 @@ class VersionArguments(TypedDict, total=False):
 
 
 def availability(client: S3Client, place: S3Place, key: str, version: VersionArguments) -> Availability:
-    """Raises ObjectMissing, StoreUnavailable. A store that keeps no classes says nothing of one."""
+    """Raises ObjectMissing, StoreUnavailable."""
     with converted(f"asking for {key}", place):
         answer = client.head_object(Bucket=place.bucket, Key=key, **version)
     if CLASSES.get(answer.get("StorageClass", ""), Reading.FREE) is not Reading.ASKED:
         return Availability.READABLE
     restored = re.search(r'ongoing-request="(true|false)"', answer.get("Restore", ""))
     if restored is None:
-        return Availability.ARCHIVED
+        return Availability.READABLE if _is_read(client, place, key, version) else Availability.ARCHIVED
     return Availability.COMING if restored[1] == "true" else Availability.READABLE
+
+
+def _is_read(client: S3Client, place: S3Place, key: str, version: VersionArguments) -> bool:
+    """Some stores note the class and read the object all the same, and know no way to ask (seen: SeaweedFS
+    4.48)."""
+    with converted(f"reading {key}", place):
+        try:
+            client.get_object(Bucket=place.bucket, Key=key, Range="bytes=0-0", **version)["Body"].read()
+        except ClientError as error:
+            if code_of(error) in ARCHIVED:
+                return False
+            raise
+    return True
 
 
 def retrieve(client: S3Client, place: S3Place, key: str, version: VersionArguments) -> None:
