@@ -21,6 +21,7 @@ from safehold.store import checking, copy_trees, packing, session
 from safehold.store.backends.local import LocalBackend
 from safehold.store.copying import CopyOrder, copy_point
 from safehold.store.scrub import scrub
+from safehold.store.tombstones import Tombstones
 from safehold.store.vault_store import VaultStore
 from safehold.store.verify import verify
 from tests.faults.collect_kill import DAY_SECONDS, Place, counts_of
@@ -232,11 +233,12 @@ def _still_there(place: Place, deleted: frozenset[str]) -> Iterator[str]:
 
 def _comes_to_rest(place: Place) -> bool:
     fence, quiet = place.fence(), 0
-    backend = LocalBackend(place.vault)
+    backend, store = LocalBackend(place.vault), place.store(fence)
+    stones = Tombstones(backend, store.keys, store.vault_id)
     for _ in range(LAST_RUNS):
         began = time.monotonic()
         report = place.collect(fence)
-        is_busy = report.announced or report.purged or report.repacked or list(backend.list("trash/"))
+        is_busy = report.announced or report.repacked or stones.listed().open or list(backend.list("trash/"))
         quiet = 0 if is_busy else quiet + 1
         if quiet == QUIET_RUNS:
             return True

@@ -10,7 +10,9 @@ from safehold.store.collect.roots import Roots
 from safehold.store.collect.settings import MICROS, CollectionSettings
 from safehold.store.collect.survey import Survey
 from safehold.store.intents import IntentFolder
+from safehold.store.points import UNDELETION, is_deleted
 from safehold.store.tombstones import Tombstones
+from safehold.store.vault_store import VaultStore
 
 TOLD = 5  # names in a message
 ASKED_RUNS = 8
@@ -33,16 +35,24 @@ def check_clocks(
             raise CollectionRefused(f"clocks disagree: {who} wrote {ahead} s later than it is here")
 
 
-def check_points(journal: Journal, roots: Roots) -> None:
+def check_points(store: VaultStore, journal: Journal, roots: Roots) -> None:
     """Every record that the last run saw is there, unless collection took it: listings may lie.
 
-    RACE: another run beside the last one may have taken it, so those before are asked as well.
+    RACE: another run beside the last one may have taken it, so those before are asked as well; but not what
+    came back since.
     """
     runs = list(journal.runs(newest=ASKED_RUNS))
     taken = {point_id for run in runs for point_id in run.taken_points()}
-    lost = set(runs[0].seen.points) - taken - roots.points.keys() if runs else set()
+    away = set(runs[0].seen.points) - roots.points.keys() if runs else set()
+    lost = {point_id for point_id in away if point_id not in taken or _is_back(store, point_id)}
     if lost:
         raise CollectionRefused(f"points are not listed any more that were: {_some(lost)}")
+
+
+def _is_back(store: VaultStore, point_id: str) -> bool:
+    """Was it undeleted, by amendments that collection would have taken with it?"""
+    told = store.amendments(point_id)
+    return any(amendment.kind == UNDELETION for amendment in told) and not is_deleted(told)
 
 
 def check_share(

@@ -100,7 +100,7 @@ class Collection:
             self._revoke_silent(now)
         reader = RootReader(store)
         roots, ready = self._roots_after_waiting(reader, now)
-        check_points(self._journal, roots)
+        check_points(store, self._journal, roots)
         found = survey(store, roots, self._named(), self._lately(REWRITTEN))
         with closing(found.needed):
             self._tell(found)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,6 +19,7 @@ from safehold.store.record_folder import RecordFolder
 from safehold.store.sealing import ObjectType
 
 VERSION = 1
+_OURS = re.compile(r"(\d{8,18})\.\d{4,}", re.ASCII)
 
 
 class Entry(msgspec.Struct, array_like=True):
@@ -77,10 +79,10 @@ class Journal:
         self._parts = 0
 
     def numbers(self) -> dict[int, int]:
-        """Runs, and how many parts each has."""
+        """Runs, and how many parts each has; what others put there is none."""
         found: dict[int, int] = defaultdict(int)
-        for name in self._folder.names():
-            found[int(name.partition(".")[0])] += 1
+        for ours in filter(None, map(_OURS.fullmatch, self._folder.names())):
+            found[int(ours[1])] += 1
         return dict(found)
 
     def begin(self, seen: Seen) -> None:

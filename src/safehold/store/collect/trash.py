@@ -5,6 +5,7 @@ Reading goes on through `TrashView`: what a root turns out to need is found wher
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -15,6 +16,7 @@ from safehold.store.sealing import HEADER_BYTES
 from safehold.store.tiers import TRASH
 
 FOLDER = TRASH
+_OURS = re.compile(rf"{FOLDER}(\d{{8,18}})/(.+)", re.ASCII)
 
 
 class TrashView(PassingBackend):
@@ -30,7 +32,7 @@ class TrashView(PassingBackend):
             raise
 
     def _numbers(self) -> Iterable[int]:
-        return {int(info.name.split("/")[1]) for info in self.inner.list(FOLDER)}
+        return _lying_in(self.inner)
 
 
 class Trash:
@@ -71,11 +73,7 @@ class Trash:
 
     def listed(self) -> dict[int, list[str]]:
         """What lies in the trash, by tombstone."""
-        found: dict[int, list[str]] = {}
-        for info in self._backend.list(FOLDER):
-            _, number, name = info.name.split("/", 2)
-            found.setdefault(int(number), []).append(name)
-        return found
+        return _lying_in(self._backend)
 
     def erase(self, number: int, name: str) -> bool:
         """Gone for good; False when a lock keeps it. Names every version where the place has versions."""
@@ -100,3 +98,13 @@ class Trash:
 
 def in_trash(number: int, name: str) -> str:
     return f"{FOLDER}{number:08}/{name}"
+
+
+def _lying_in(backend: Backend) -> dict[int, list[str]]:
+    """What lies in the trash, by tombstone. What is called otherwise is a stranger's."""
+    found: dict[int, list[str]] = {}
+    for info in backend.list(FOLDER):
+        ours = _OURS.fullmatch(info.name)
+        if ours is not None:
+            found.setdefault(int(ours[1]), []).append(ours[2])
+    return found
