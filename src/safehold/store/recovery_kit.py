@@ -34,8 +34,11 @@ KEY_BYTES = 32
 COST = (1 << 17, 8, 1)
 MAX_COST = 1 << 20  # readers refuse more before they make room for it
 
-_LINE = re.compile(r"\s*(\d{3,})[\s:.]+([0-9a-z\s]+)", re.I)
-_END = re.compile(r"\s*end\s+(\d+)\s+([0-9a-z]+)\s*", re.I)
+MOST_LINES = 1_000_000  # 40,000 vaults; more is a slip of the pen, and nobody counts up to that
+LONGEST_LINE = 500  # what is longer stands on no page
+TOLD = 100  # lines in a message
+_LINE = re.compile(r"\s*(\d{3,9})[\s:.]+([0-9a-z\s]+)", re.I)
+_END = re.compile(r"\s*end\s+(\d{1,9})\s+([0-9a-z]+)\s*", re.I)
 _ALIKE = str.maketrans("oOlIi", "00111")  # what a person reads for a digit
 
 
@@ -118,6 +121,8 @@ def decode_lines(lines: Sequence[str]) -> bytes:
     wrong: set[int] = set()
     end = None
     for line in lines:
+        if len(line) > LONGEST_LINE:
+            continue
         end = _END.fullmatch(line) or end
         found = _LINE.fullmatch(line)
         if found is None:
@@ -131,6 +136,8 @@ def decode_lines(lines: Sequence[str]) -> bytes:
     if end is None:
         raise KitError("there is no kit, or its last line is missing, which begins with `end`")
     count, total = int(end[1]), end[2].translate(_ALIKE).lower()
+    if count > MOST_LINES:
+        raise KitError("the last line is mistyped: no kit has so many lines")
     _refuse(sorted(wrong - set(parts)), sorted(set(range(1, count + 1)) - set(parts) - wrong))
     data = b"".join(parts[number] for number in range(1, count + 1))
     if sha256(data).hexdigest()[: TOTAL_BYTES * 2] != total:
@@ -141,11 +148,16 @@ def decode_lines(lines: Sequence[str]) -> bytes:
 def _refuse(wrong: list[int], missing: list[int]) -> None:
     told = []
     if wrong:
-        told.append(f"mistyped: line {', '.join(f'{number:03}' for number in wrong)}")
+        told.append(f"mistyped: line {_some(wrong)}")
     if missing:
-        told.append(f"missing: line {', '.join(f'{number:03}' for number in missing)}")
+        told.append(f"missing: line {_some(missing)}")
     if told:
         raise KitError("the kit cannot be read; " + "; ".join(told))
+
+
+def _some(numbers: Sequence[int]) -> str:
+    more = f" and {len(numbers) - TOLD} more" if len(numbers) > TOLD else ""
+    return ", ".join(f"{number:03}" for number in numbers[:TOLD]) + more
 
 
 def _checked(number: int, digits: str) -> bytes | None:

@@ -165,9 +165,12 @@ def _retention(descriptor: int, name: str) -> Retention | None:
         return None
     mode, _, until = found.decode(errors="replace").partition(" ")
     try:
-        return Retention(LockMode(mode), datetime.fromisoformat(until))
+        retention = Retention(LockMode(mode), datetime.fromisoformat(until))
     except ValueError as error:
         raise Damaged(f"{name}: its lock cannot be read: {found!r}") from error
+    if retention.until.tzinfo is None:
+        raise Damaged(f"{name}: its lock does not say in which time zone it ends: {found!r}")
+    return retention
 
 
 def _read(descriptor: int, attribute: bytes) -> bytes | None:
