@@ -12,6 +12,7 @@ from safehold.cli.point_rows import add_missing_points
 from safehold.cli.working import vault_access
 from safehold.core.errors import Conflict, InvalidRequest, ObjectMissing, ResourceNotFound, StoreUnavailable
 from safehold.domain.vaults import Vault
+from safehold.jobs import lock_facts
 from safehold.jobs.scrubbing import alarms, note_scrub
 from safehold.records import scrubs, vaults
 from safehold.store.heal import heal_from
@@ -77,6 +78,8 @@ def _rebuild(
     access = vault_access(installation)
     store = access.for_reading(vault)
     report = rebuild_index(store, dry_run=dry_run, is_confirmed=is_confirmed)
+    if not dry_run:
+        lock_facts.believe(installation.catalog, vault, lock_facts.told(store))
     points = add_missing_points(installation, vault, access.for_reading(vault), dry_run=dry_run)
     return {
         "vault": vault.name,

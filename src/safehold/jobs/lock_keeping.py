@@ -19,6 +19,7 @@ from safehold.domain import locking
 from safehold.domain.locking import LockStage
 from safehold.domain.recovery_points import RecoveryPoint
 from safehold.domain.vaults import Vault, VaultState
+from safehold.jobs import lock_facts
 from safehold.jobs.hold_keeping import HoldKeeping
 from safehold.jobs.locks import retention_for
 from safehold.jobs.vaults import VaultAccess
@@ -45,6 +46,7 @@ class LockKeeping:
     access: VaultAccess
     clock: Clock
     _thread: threading.Thread | None = field(default=None)
+    _told: dict[str, lock_facts.Facts] = field(default_factory=dict)  # what vaults say of themselves, by id
     _holds: HoldKeeping | None = field(default=None)  # for as long as this: it remembers what is damaged
 
     def start_due(self) -> None:
@@ -56,12 +58,17 @@ class LockKeeping:
     def work(self) -> None:
         """All that is due now is done. One vault's trouble stops no other."""
         with self.catalog.read() as tx:
-            known = [vault for vault in vaults.every(tx) if vault.is_locked]
+            known = vaults.every(tx)
         for vault in known:
-            self._survive(vault)
+            if vault.is_locked or self._may_be_locked(vault):
+                self._survive(vault)
         if self._holds is None:
             self._holds = HoldKeeping(self.catalog, self.access, self.clock)
         self._holds.work()
+
+    def _may_be_locked(self, vault: Vault) -> bool:
+        """Could the vault itself say that it is locked, where the catalog says that it is open?"""
+        return vault.point_count > 0 and self._told.get(vault.id) != lock_facts.OPEN
 
     def _survive(self, vault: Vault) -> None:
         try:
@@ -89,10 +96,27 @@ class LockKeeping:
             return self._make(vault)
         if vault.point_count == 0:
             return None
+        vault = self._agreed(vault)
+        if not vault.is_locked:
+            return None
         troubles = [self._look(vault), *self._keep_short(vault)]
         if vault.lock_is_final:
             self._make_final(vault)
         return next(filter(None, troubles), None)
+
+    def _agreed(self, vault: Vault) -> Vault:
+        """The vault, which itself says of its lock what the catalog says; where it says more, that holds."""
+        if self._told.get(vault.id) == lock_facts.facts_of(vault):
+            return vault
+        store = self.access.for_reading(vault)
+        says = lock_facts.told(store)
+        believed = lock_facts.believe(self.catalog, vault, says)
+        if believed is not vault:
+            _log.error("a vault that is locked for ever was open in the catalog", extra={"vault": vault.name})
+        if says != lock_facts.facts_of(believed):
+            says = lock_facts.tell(store, believed, self.clock.now())
+        self._told[vault.id] = says
+        return believed
 
     def _make(self, vault: Vault) -> str | None:
         """An air-gapped vault gets its store, and is AVAILABLE; FAILED where objects cannot be locked."""
@@ -112,6 +136,8 @@ class LockKeeping:
         if is_fresh and known.trouble is None:
             return None
         trouble = self.access.lock_trouble(vault)
+        if trouble is None:
+            lock_facts.renew(self.access.for_reading(vault), vault, now)
         with self.catalog.begin() as tx:
             vault_locks.put(tx, vault.id, replace(known, checked_at=now, trouble=trouble))
         return trouble
