@@ -19,8 +19,9 @@ import pytest
 from safehold.connectors.contract import Capture
 from safehold.connectors.files import kernel, mounts
 from safehold.connectors.files.connector import FilesConnector
+from safehold.connectors.files.facts import Seen
 from safehold.connectors.files.reading import READ_BYTES
-from safehold.connectors.files.walk import look_at_plainly
+from safehold.connectors.files.walk import look_at_plainly, looking
 from safehold.core.errors import ConfigError, SourceDenied, SourceMissing
 from safehold.domain.items import Facts, Item, ItemKind, Listing
 from tests.connectors.contract import backup, capture
@@ -584,6 +585,25 @@ def test_the_compiled_part_says_why_a_folder_cannot_be_read(tmp_path: Path) -> N
     assert compiled.list(descriptor) == (errno.ENOTDIR, [], [])
     os.close(descriptor)
     assert compiled.list(descriptor) == (errno.EBADF, [], [])
+
+
+def test_a_folder_that_the_compiled_part_has_no_memory_for_is_looked_at_plainly(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"1")
+    (tmp_path / "b").mkdir()
+
+    class Short(kernel.Kernel):
+        def __init__(self) -> None:
+            pass
+
+        def list(self, folder: int) -> tuple[int, list[bytes], list[Seen]]:
+            return errno.ENOMEM, [], []
+
+    folder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        error, names, seen = looking(Short())(folder)
+    finally:
+        os.close(folder)
+    assert (error, names, [each.error for each in seen]) == (0, [b"a", b"b"], [0, 0])
 
 
 def test_a_batch_over_many_deep_folders_reads_each_file_from_its_own(empty_bench: FilesBench) -> None:

@@ -82,7 +82,7 @@ class Walk:
         skip: Skip,
         kernel: Kernel | None,
     ) -> None:
-        self._look_at = kernel.list if kernel is not None else look_at_plainly
+        self._look_at = looking(kernel)
         self._same_as = kernel.same if kernel is not None and patterns.keep_all else None
         self.links: dict[tuple[int, int], bytes] = {}
         self._folders = folders
@@ -189,6 +189,19 @@ class Walk:
         elif kind in _DEVICES:
             facts["d"] = seen.rdev
         return with_attributes(Item(name, kind, 0, facts), attributes_at(folder, name))
+
+
+def looking(kernel: Kernel | None) -> Callable[[int], Entries]:
+    """How folders are looked at: by the compiled part, and plainly where that is not there or has no memory
+    for it: what it gives then is not all that there is."""
+    if kernel is None:
+        return look_at_plainly
+
+    def look_at(folder: int) -> Entries:
+        entries = kernel.list(folder)
+        return look_at_plainly(folder) if entries[0] == errno.ENOMEM else entries
+
+    return look_at
 
 
 def look_at_plainly(folder: int) -> Entries:
