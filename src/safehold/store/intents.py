@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -120,21 +119,14 @@ class Announcement:
     tombstones: Sequence[OpenTombstone]
     _admit: Admit
     _end: Callable[[], None]
-    _give_up: Callable[[], None]
 
     def adopted(self, record: PointRecord) -> PointRecord:
         """The record stands, whoever wrote it. Raises WriterRevoked; no later session goes by that intent."""
-        try:
-            return adopted(self._admit, record)
-        except WriterRevoked:
-            if record.intent_id == self.intent_id:
-                self._give_up()
-            raise
+        return adopted(self._admit, record)
 
     def admit(self, point_id: str) -> None:
         """A fact about that point, and what was stored for it, stand. Raises as `adopted`."""
         if not self._admit(self.intent_id, point_id):
-            self._give_up()
             raise WriterRevoked(f"the writer for point {point_id} fell silent and was revoked")
 
     def end(self) -> None:
@@ -168,19 +160,25 @@ class Intents:
         self._keeper: threading.Thread | None = None
 
     def admit(self, intent_id: str, point_id: str) -> bool:
-        """The point stands; False when its intent was revoked before. Raises StoreError.
+        """The point stands; False when its intent was revoked before: nobody goes by that any more.
+
+        Raises StoreError.
 
         # ORDER: the fence, then the vault. A fence that was set back to an earlier day (a catalog restored
         # from a backup) knows nothing of a revocation that the vault has, and what was admitted by it would
         # be void for everybody else.
         """
-        if not self.fence.admit(intent_id, point_id):
-            return False
+        if self.fence.admit(intent_id, point_id) and not self._is_void(intent_id, point_id):
+            return True
+        self._give_up(intent_id)
+        return False
+
+    def _is_void(self, intent_id: str, point_id: str) -> bool:
         try:
             told = self._revocations.get(intent_id, Revocation)
         except ObjectMissing:
-            return True
-        return point_id in told.admitted
+            return False
+        return point_id not in told.admitted
 
     def begin(self, pins: Sequence[str] = ()) -> Announcement:
         """Collection now waits for this session. Raises StoreError.
@@ -197,9 +195,7 @@ class Intents:
             stones = list(self._tombstones.open_ones(seen))
             undo.pop_all()
         ending = _Once(lambda: self._leave(live))
-        intent = live.intent
-        giving_up = partial(self._give_up, live)
-        return Announcement(intent.intent_id, intent.epoch, seen, stones, self.admit, ending, giving_up)
+        return Announcement(live.intent.intent_id, live.intent.epoch, seen, stones, self.admit, ending)
 
     def _join(self, listed: Listed, pins: Sequence[str]) -> _Live:
         live = next((one for one in self._live if one.intent.epoch == listed.epoch), None)
@@ -246,11 +242,10 @@ class Intents:
                 self._end(live)
             self._changed.notify_all()
 
-    def _give_up(self, live: _Live) -> None:
+    def _give_up(self, intent_id: str) -> None:
         """It was revoked: nobody joins it any more, and it is not renewed."""
         with self._changed:
-            if live in self._live:
-                self._live.remove(live)
+            self._live = [live for live in self._live if live.intent.intent_id != intent_id]
             self._changed.notify_all()
 
     def _end(self, live: _Live) -> None:
