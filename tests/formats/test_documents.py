@@ -10,6 +10,7 @@ import pytest
 from safehold.connectors.files import facts as files_facts
 from safehold.domain.items import Item, ItemKind
 from safehold.store import (
+    checkpoints,
     checks,
     chunking,
     condemned,
@@ -179,6 +180,12 @@ SAID = {
         f"`{points.STORAGE}`",
         f"`{points.STORAGE_CLASS}` = `{points.COLD_CLASS}`",
     ],
+    "checkpoints.md": [
+        f"`{sealing.ObjectType.CHECKPOINT.folder}<point id>/<{2 * sealing.ID_BYTES} hex digits>`",
+        f"| version | {checkpoints.VERSION}.",
+        *(f"| {name} |" for name in checkpoints.Checkpoint.__struct_fields__),
+        *(f"| {name} |" for name in checkpoints.Unfinished.__struct_fields__),
+    ],
     "index.md": [
         f"`{places.PLACE.format}`",
         f"a place ({places.PLACE.size} bytes)",
@@ -228,6 +235,9 @@ def test_the_facts_of_files_are_all_described() -> None:
         objects.FrameNote,
         points.PointRecord,
         points.Amendment,
+        checkpoints.Checkpoint,
+        checkpoints.Unfinished,
+        journal.Seen,
         index.FragmentHead,
         stored_fragment.Head,
         checks.Checked,

@@ -1,4 +1,4 @@
-"""What a scrub wrote once is read by every later version: condemned objects, and when others were checked."""
+"""Working state that was written once is read by every later version."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from pathlib import Path
 from safehold.core.clock import to_micros
 from safehold.core.secrets import RootKey
 from safehold.store.backends.local import LocalBackend
+from safehold.store.backends.memory import MemoryBackend
+from safehold.store.checkpoints import CheckpointFolder
 from safehold.store.checks import Checks
 from safehold.store.condemned import read_notes
 from safehold.store.key_providers.key_file import KeyFile
 from safehold.store.vault_store import VaultStore
+from tests.formats.make_checkpoint_sample import LONG, TREE
 from tests.formats.make_sample import SAMPLE_KEY
 from tests.formats.make_working_sample import AT
-from tests.store.vaults import VAULT_ID
+from tests.store.resumed import Attempt
+from tests.store.vaults import VAULT_ID, flat, restore
 
+CHECKPOINT = Path(__file__).parent / "working/checkpoint-v1"
 SAMPLE = Path(__file__).parent / "working/v1"
 
 
@@ -28,3 +33,18 @@ def test_the_frozen_notes_of_a_scrub_are_read() -> None:
     assert {(entry.seen_at, entry.checked_at) for entry in checked.values()} == {
         (to_micros(AT), to_micros(AT))
     }
+
+
+def test_a_backup_goes_on_with_the_frozen_checkpoint() -> None:
+    backend, frozen = MemoryBackend(), LocalBackend(CHECKPOINT)
+    for info in frozen.list(""):
+        backend.put(info.name, [frozen.get(info.name)])
+    store = VaultStore.for_writing(backend, KeyFile(RootKey(SAMPLE_KEY)), VAULT_ID)
+    folder = CheckpointFolder(backend, store.keys, store.vault_id)
+    (name,) = folder.names()
+    (unfinished,) = folder.get(name).unfinished
+    again = Attempt(store, TREE)
+    again.run(name)
+    assert again.source.skips == [unfinished.done_bytes]
+    assert again.source.read_bytes == len(LONG) - unfinished.done_bytes + len(TREE[b"c"][b"not come to"])
+    assert restore(store, "p") == flat(TREE)

@@ -62,7 +62,7 @@ def worker_of(installation: Installation) -> Worker:
             lifelines=installation.folder.lifelines if installation.catalog.is_sqlite else None,
         ),
         installation.catalog,
-        all_runners(*assembled, looking_of(installation)),
+        all_runners(*assembled, looking_of(installation), checkpoint_seconds=settings.checkpoint_seconds),
         installation.clock,
         upkeep=all_upkeep(
             *assembled,

@@ -79,6 +79,18 @@ class Blocks(Protocol):
         """Let go; may be called twice."""
 
 
+class ResumableContent(Content, Protocol):
+    """Content that a backup which was cut off goes on with. What cannot be, has no `skip_to`: then it is read
+    again from its start."""
+
+    def skip_to(self, offset: int) -> None:
+        """What comes first is the byte at `offset`, nothing before it is read. Called before `read_into`.
+
+        Asked only of an item of which `listings` gave the very object of the previous tree, and which `open`
+        gave with the same facts and size: its bytes up to there are known.
+        """
+
+
 class Capture(Protocol):
     """A resource as it was at one moment. Valid until its `with` block ends. One thread uses `listings`;
     `read_whole` and `open` may be called from several threads."""

@@ -57,6 +57,9 @@ class Settings:
     lease_seconds: float = _option(
         "A worker silent for so long is taken for dead, its jobs go to others.", 15.0
     )  # type: ignore[assignment]
+    checkpoint_seconds: float = _option(
+        "How often a running backup writes down how far it is, for whoever goes on with it; 0: never.", 120.0
+    )  # type: ignore[assignment]
     discovery_seconds: float = _option("How often sources are asked what they hold.", 300.0)  # type: ignore[assignment]
     scrub_bytes_per_day: int = _option(
         "Bytes of each vault that are read back and checked a day, longest unread first; 0: none.", 64 << 30

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from functools import partial
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from safehold.core.errors import Damaged, ObjectMissing
 from safehold.domain.items import CONTENT_KINDS, Item, ItemKind, Listing, PreviousTree, Unchanged, walk_order
+from safehold.store.checkpointing import Checkpointing
+from safehold.store.checkpoints import Unfinished
 from safehold.store.chunking import SMALL_BYTES, InMemory, Readable
-from safehold.store.contents import GetPage, encode_content
+from safehold.store.contents import GetPage, Part, encode_content
 from safehold.store.points import PointStats
 from safehold.store.reading import Batch, ItemReader, ReadItem, Take
+from safehold.store.resuming import BEGUN
 from safehold.store.session import Session
 from safehold.store.tree_writer import Known, TreeWriter
 from safehold.store.trees import PageCutter
@@ -36,6 +40,13 @@ class Bytes(Readable, Protocol):
 
 class Volume(Blocks, Protocol):
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """Content whose reading can begin in the middle."""
+
+    def skip_to(self, offset: int) -> None: ...
 
 
 class Source(Protocol):
@@ -117,6 +128,7 @@ class Backup:
         page_key: bytes,
         get_page: GetPage,
         advance: Advance,
+        checkpoints: Checkpointing | None = None,
     ) -> None:
         self._session = session
         self._source = source
@@ -125,15 +137,23 @@ class Backup:
         self._get_page = get_page
         self._advance = advance
         self._trees = TreeWriter(session, previous, PageCutter(page_key), get_page)
+        self._checkpoints = checkpoints
+        self._resumed = checkpoints.resumed if checkpoints is not None else None
+        self._root = source.root()
 
     def run(self) -> Item:
         """Take everything in; returns the root item with its tree. Raises SourceError, StoreError."""
-        root = self._source.root()
+        if self._checkpoints is not None:
+            self._checkpoints.begin()
         with ItemReader(self._source.read_whole, self._key) as reader:
             for load in self._read_ahead(reader):
                 self._take(load)
         self._session.stats.items += 1
-        return Item(root.name, root.kind, root.size_bytes, root.facts, self._trees.finish())
+        return self._root_item(self._trees.finish())
+
+    def _root_item(self, root_page: bytes) -> Item:
+        root = self._root
+        return Item(root.name, root.kind, root.size_bytes, root.facts, root_page)
 
     def _read_ahead(self, reader: ItemReader) -> Iterator[_Load]:
         """Loads in order, being read; so many bytes ahead of whoever takes them."""
@@ -159,6 +179,8 @@ class Backup:
                 listing = Listing(listing.path, list(self._previous.listing(listing.path).values()))
             # ORDER: asked for here, where the source has just asked, too: the items are the very same ones.
             known = self._previous.listing(listing.path)
+            if self._resumed is not None:
+                listing = self._resumed.opened(listing)  # what it stands for is to be read
             yield from _segments_of(self._without_lost(listing), known)
 
     def _without_lost(self, listing: Listing) -> Listing:
@@ -182,6 +204,8 @@ class Backup:
         reads = iter(load.take())
         for segment in load.segments:
             self._take_segment(segment, reads)
+        if self._checkpoints is not None and self._checkpoints.is_due():
+            self._checkpoints.make(self._root_item(self._trees.so_far()))
         self._advance(sum(segment.end - segment.start for segment in load.segments), load.size)
 
     def _take_segment(self, segment: _Segment, reads: Iterator[ReadItem]) -> None:
@@ -227,8 +251,12 @@ class Backup:
         if opened is None:
             return None
         content, as_read = opened
+        parts = self._parts_so_far(directory, as_read, content)
+        left = as_read.size_bytes - sum(part.length for part in parts)
+        told = partial(self._told_within, directory, as_read, parts) if self._checkpoints else None
         try:
-            parts = self._session.add_stream(_Watched(content, self._advance), as_read.size_bytes)
+            watched = _Watched(content, self._advance)
+            self._session.add_stream(watched, left, parts=parts, after_each=told)
         finally:
             content.close()
         self._session.stats.read_items += 1
@@ -258,10 +286,28 @@ class Backup:
         is_there = not self._session.has_gaps or self._session.holds(before, self._get_page)
         return before if is_there else None
 
+    def _parts_so_far(self, directory: bytes, as_read: Item, content: Bytes) -> list[Part]:
+        """What an earlier attempt read of the item, which goes on behind it; mostly nothing."""
+        begun = self._resumed.take_begun(directory, as_read) if self._resumed is not None else None
+        if begun is None or not isinstance(content, Resumable):
+            return []
+        content.skip_to(begun.unfinished.done_bytes)
+        return begun.parts
+
+    def _told_within(self, directory: bytes, as_read: Item, parts: list[Part]) -> None:
+        """Another chunk of a long item was taken in."""
+        if self._checkpoints is None or not self._checkpoints.is_due():
+            return
+        content = encode_content(parts, self._session.put_page)
+        item = Item(as_read.name, as_read.kind, as_read.size_bytes, as_read.facts, content)
+        done_bytes = sum(part.length for part in parts)
+        unfinished = Unfinished(directory=directory, item=item, done_bytes=done_bytes)
+        self._checkpoints.make(self._root_item(self._trees.so_far()), [unfinished])
+
     def _settle(self, known: Known, item: Item, content: bytes, size: int) -> Item:
         settled = Item(item.name, item.kind, size, item.facts, content)
         before = known.get(item.name)
-        if before is not None and before.facts == item.facts and before.content != content:
+        if before is not None and before.facts == item.facts and before.content not in (content, BEGUN):
             # Everything that marks a change says "unchanged", and the bytes differ.
             self._session.stats.surprises += 1
         return settled

@@ -55,6 +55,7 @@ class ObjectType(IntEnum):
     INTENT = 18
     TOMBSTONE = 19
     SEARCH = 20
+    CHECKPOINT = 21
 
     @property
     def folder(self) -> str:
@@ -76,6 +77,7 @@ _FOLDERS = {
     ObjectType.INTENT: "intents/",
     ObjectType.TOMBSTONE: "tombstones/",
     ObjectType.SEARCH: "search/",
+    ObjectType.CHECKPOINT: "checkpoints/",
 }
 
 

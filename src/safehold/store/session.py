@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -65,7 +66,7 @@ class Session:
         self._keys = keys
         self._vault_id = vault_id
         self._index = index
-        self._announcement = announcement
+        self.announcement = announcement
         self.has_gaps = has_gaps or index.has_gaps()  # asked once: it looks at every object of the vault
         self._new: set[bytes] = set()
         self._chunker = Chunker(keys.chunker_seed)
@@ -91,7 +92,12 @@ class Session:
     ) -> None:
         self._workshop.__exit__(kind, error, trace)
         self._clean_up()
-        self._announcement.end()
+        self.announcement.end()
+
+    @property
+    def is_locked(self) -> bool:
+        """Must the objects of all that the point relies on be kept as long as the point?"""
+        return self._keeping is not None
 
     @property
     def remembered_chunks(self) -> int:
@@ -102,12 +108,25 @@ class Session:
         """The vault has this chunk when the point is committed. `identity` is its chunk id."""
         self._add(FrameKind.DATA, identity, data)
 
-    def add_stream(self, content: Readable, expected_bytes: int) -> list[Part]:
-        """Cut a long item into chunks and take them in; returns them in order."""
-        parts = []
+    def add_stream(
+        self,
+        content: Readable,
+        expected_bytes: int,
+        *,
+        parts: list[Part] | None = None,
+        after_each: Callable[[], None] | None = None,
+    ) -> list[Part]:
+        """Cut a long item into chunks and take them in; returns them in order.
+
+        parts       those that came before `content`, to which the new ones are added
+        after_each  called after each of them
+        """
+        parts = [] if parts is None else parts
         for data in self._chunker.cut(content, expected_bytes=expected_bytes):
             parts.append(self.add_cut(data))
             self.stats.read_bytes += len(data)
+            if after_each is not None:
+                after_each()
         return parts
 
     def add_cut(self, data: memoryview) -> Part:
@@ -235,7 +254,7 @@ class Session:
         for frame in self._held or ():
             self._workshop.seal(point, frame)
         record.stats = self.stats
-        record.intent_id, record.epoch = self._announcement.intent_id, self._announcement.epoch
+        record.intent_id, record.epoch = self.announcement.intent_id, self.announcement.epoch
         if self._keeping is not None:
             self._keeping.secure(record)
         self._workshop.seal(point, Frame(FrameKind.RECORD, [encode_record(record)], []))
@@ -251,7 +270,16 @@ class Session:
     def stand(self, point_id: str) -> None:
         """What was kept stands, and may be written down of that point. Raises WriterRevoked when collection
         went on without us."""
-        self._announcement.admit(point_id)
+        self.announcement.admit(point_id)
+
+    def save(self) -> None:
+        """What was taken in so far is stored, and others may find it; more may come. Raises StoreError."""
+        self._take_rest()
+        if self._held is not None:
+            self._release_held()
+        self._upload_open()
+        if self._workshop.settle():
+            self._name_stored()
 
     def _take_rest(self) -> None:
         for filler in self._fillers.values():
@@ -260,9 +288,7 @@ class Session:
                 self._take(frame)
 
     def _store_index(self, point: OpenObject | None) -> None:
-        for opened in self._open.values():
-            self._workshop.upload(opened)
-        self._open.clear()
+        self._upload_open()
         self._workshop.settle()
         self._unnamed = self._workshop.take_stored()
         objects = [(stored.ref, stored.directory) for stored in self._unnamed]
@@ -271,13 +297,18 @@ class Session:
             objects.append((ObjectRef(point.name, point.seal.header), Directory(1, [])))
         self._index.add(self._put_fragment(objects))
 
+    def _upload_open(self) -> None:
+        for opened in self._open.values():
+            self._workshop.upload(opened)
+        self._open.clear()
+
     def _commit(self, point: OpenObject, record: PointRecord) -> PointRecord:
         try:
             stored = point.store(self._backend)
         except ObjectExists:
             there = SealedObject(self._backend, self._keys, self._vault_id, point.name)
-            return self._announcement.adopted(decode_point(there.record(), point.name))
-        self._announcement.adopted(record)
+            return self.announcement.adopted(decode_point(there.record(), point.name))
+        self.announcement.adopted(record)
         self.stats.stored_bytes += stored.size_bytes
         self._index.note_objects({stored.ref.name: stored.size_bytes})
         self._index.add(build_fragment([(stored.ref, stored.directory)]))

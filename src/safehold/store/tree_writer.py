@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import is_
 from typing import TypeAlias
 
-from safehold.domain.items import Item, ItemKind, Listing, PreviousTree, Unchanged
+from safehold.domain.items import CONTENT_KINDS, Item, ItemKind, Listing, PreviousTree, Unchanged
 from safehold.store.contents import GetPage
+from safehold.store.resuming import ResumedTree
 from safehold.store.session import Session
 from safehold.store.trees import PageCutter, read_directory, write_directory
 
@@ -51,6 +52,7 @@ class TreeWriter:
         self._get_page = get_page
         self._stack: list[OpenDirectory | _OpenUnchanged] = []
         self._root_page = b""
+        self._resumed = previous if isinstance(previous, ResumedTree) else None
 
     def enter(self, listing: Listing, known: Known) -> OpenDirectory:
         self._close_beside(listing.path)
@@ -74,6 +76,38 @@ class TreeWriter:
         while self._stack:
             self._close()
         return self._root_page
+
+    def so_far(self) -> bytes:
+        """The first page of a tree of what is settled, and of what an earlier attempt settled of directories
+        that were not come to; all stays open. Of a directory that grows, it writes the last pages anew."""
+        root_page, below = b"", None
+        for opened in reversed(self._stack):
+            roots = opened.roots if below is None else {**opened.roots, below: root_page}
+            items = list(self._settled_so_far(opened, roots))
+            root_page = write_directory(items, self._cutter, self._session.put_page)
+            below = opened.path.rpartition(b"/")[2]
+        return root_page
+
+    def _settled_so_far(
+        self, opened: OpenDirectory | _OpenUnchanged, roots: Mapping[bytes, bytes]
+    ) -> Iterator[Item]:
+        """Of an unchanged directory the folders alone: the previous point has the rest."""
+        items = opened.listing.folders if isinstance(opened, _OpenUnchanged) else opened.items
+        for item in items:
+            if item is None:
+                continue
+            if item.kind == ItemKind.DIRECTORY:
+                root_page = self._root_so_far(opened.path, item.name, roots)
+                if root_page is not None:
+                    yield Item(item.name, item.kind, item.size_bytes, item.facts, root_page)
+            elif item.content is not None or item.kind not in CONTENT_KINDS:
+                yield item
+
+    def _root_so_far(self, path: bytes, name: bytes, roots: Mapping[bytes, bytes]) -> bytes | None:
+        root_page = roots.get(name)
+        if root_page is None and self._resumed is not None:
+            return self._resumed.root_page(path, name)
+        return root_page
 
     def _close_beside(self, path: bytes) -> None:
         while self._stack and not _is_below(path, self._stack[-1].path):
@@ -109,6 +143,8 @@ class TreeWriter:
         """The previous tree's root page of this directory, when every item is the very one it held."""
         if self._session.has_gaps:
             return None  # its pages may be among what is gone or about to go
+        if self._resumed is not None:
+            return None  # neither of the two trees that are laid over one another has all that is here
         before = done.known.values()  # in the order of names, too
         if len(before) != len(items) or not items or not all(map(is_, before, items)):
             return None

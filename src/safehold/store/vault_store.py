@@ -15,6 +15,7 @@ from safehold.store.backends.contract import Backend, Retention
 from safehold.store.backends.first_written import FirstWritten, first_written
 from safehold.store.backends.tiered import TieredBackend
 from safehold.store.backup import Advance, Backup, Source
+from safehold.store.checkpointing import Checkpointing
 from safehold.store.chunks import ChunkReader, FrameReader
 from safehold.store.condemned import read_notes
 from safehold.store.frames import seal_frame
@@ -335,8 +336,19 @@ class VaultStore:
         self.index_for_writing(cold=cold)
         return objects_used(record, self.chunks(), cold=cold)
 
-    def take_in(self, session: Session, source: Source, previous: PreviousTree, *, advance: Advance) -> Item:
-        """Read a capture into a session; returns the root item for the point record."""
+    def take_in(
+        self,
+        session: Session,
+        source: Source,
+        previous: PreviousTree,
+        *,
+        advance: Advance,
+        checkpoints: Checkpointing | None = None,
+    ) -> Item:
+        """Read a capture into a session; returns the root item for the point record.
+
+        checkpoints  makes them on the way; what it goes on with is `previous`
+        """
         backup = Backup(
             session,
             source,
@@ -345,6 +357,7 @@ class VaultStore:
             page_key=self.keys.page_key,
             get_page=self.chunks().read,
             advance=advance,
+            checkpoints=checkpoints,
         )
         return backup.run()
 

@@ -165,6 +165,10 @@ class FileContent:
         self._is_over = True
         return 0
 
+    def skip_to(self, offset: int) -> None:
+        """See ResumableContent.skip_to."""
+        self._position = offset
+
     def close(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)

@@ -167,9 +167,9 @@ class Walk:
                 first = self.links.setdefault((seen.dev, seen.ino), join(path, name))
                 if first != join(path, name):
                     return _hard_link(name, first, before)
-            if before is None or not self._may_pass(before, kind, seen, folder) or self._reread.is_due():
-                return file_item(name, seen, self._racy_from_ns)
-            return before
+            if before is not None and self._may_pass(before, kind, seen, folder):
+                return file_item(name, seen, self._racy_from_ns) if self._is_reread(path, name) else before
+            return file_item(name, seen, self._racy_from_ns)
         if kind is ItemKind.DIRECTORY and self._one_file_system and seen.dev != self._device:
             # Neither opened nor compared: opening the place of an automatic mount would mount it.
             self._mount_points.add(join(path, name))
@@ -177,6 +177,9 @@ class Walk:
         if before is not None and self._may_pass(before, kind, seen, folder):
             return before
         return self._other_item(folder, name, kind, seen)
+
+    def _is_reread(self, path: bytes, name: bytes) -> bool:
+        return self._reread.is_due() and not self._previous.is_of_this_run(path, name)
 
     def _may_pass(self, before: Item, kind: ItemKind, seen: Seen, folder: int) -> bool:
         # Its name is the same as before, or it would not be compared.

@@ -18,6 +18,7 @@ from safehold.jobs.runners.scan import ScanRunner
 from safehold.jobs.runners.search import SearchRunner
 from safehold.jobs.vaults import VaultAccess
 from safehold.records.engine import Catalog
+from safehold.store.checkpointing import EVERY_SECONDS
 
 
 def all_runners(
@@ -26,9 +27,14 @@ def all_runners(
     connector_of: Callable[[str], Connector],
     clock: Clock,
     looking: Looking | None = None,
+    *,
+    checkpoint_seconds: float = EVERY_SECONDS,
 ) -> Mapping[JobKind, Runner]:
-    """What a worker can run; without `looking`, all but what looks into points for somebody."""
-    backup = BackupRunner(catalog, access, connector_of, clock)
+    """What a worker can run; without `looking`, all but what looks into points for somebody.
+
+    checkpoint_seconds  how often a backup writes down how far it is; 0: never
+    """
+    backup = BackupRunner(catalog, access, connector_of, clock, checkpoint_seconds)
     restore = RestoreRunner(catalog, access, connector_of, clock)
     copy = CopyRunner(catalog, access, clock)
     index = IndexRunner(catalog, access, clock)

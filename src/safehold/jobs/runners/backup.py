@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from safehold.connectors.contract import Connector, FoundResource, SourceSpec
@@ -36,12 +38,17 @@ from safehold.jobs.vaults import VaultAccess
 from safehold.records import point_locks, recovery_points, resources, sources, tags, vaults
 from safehold.records.engine import Catalog
 from safehold.records.tx import Tx
+from safehold.store.checkpointing import EVERY_SECONDS, Checkpointing
+from safehold.store.checkpoints import CheckpointFolder
 from safehold.store.locking import PointLock
 from safehold.store.points import RECORD_VERSION, PointRecord
+from safehold.store.resuming import resume
 from safehold.store.retention import UNTIL_FACT
+from safehold.store.session import Session
 from safehold.store.vault_store import VaultStore
 
 NO_VAULT = "Backup job failed because backup vault {arn} does not exist."
+CHECKPOINT = "checkpoint"  # the job's note: which one in the vault the next attempt goes on with
 TROUBLES = "troubles"  # among the facts of a point's record: what it lost
 TOO_MANY_TAGS = "The resultant tag set must not have more than 50 user tags."
 
@@ -76,6 +83,7 @@ class BackupRunner:
     access: VaultAccess
     connector_of: Callable[[str], Connector]
     clock: Clock
+    checkpoint_seconds: float = EVERY_SECONDS
 
     def run(self, context: JobContext) -> Outcome:
         job = context.job
@@ -102,6 +110,8 @@ class BackupRunner:
         """
         store = self._store_left(job)
         point_id = job.id.lower()
+        if store is not None:
+            CheckpointFolder(store.backend, store.keys, store.vault_id).delete_all(point_id)
         if store is None or store.find_point(point_id) is None or store.is_deleted(point_id):
             return
         facts = {"reason": "the job did not complete"}
@@ -153,16 +163,19 @@ class BackupRunner:
         troubles = Troubles()
         store.compact_index()
         before, tree = _previous_tree(store, plan.previous)
-        advance = ByteCount(context, before.stats.total_bytes if before else plan.resource.size_bytes)
         connector = self.connector_of(plan.source.kind)
         now = self.clock.now()
-        with (
-            store.session(
-                parents=[before.point_id] if before else [], lock=self._lock(plan, before)
-            ) as session,
-            connector.capture(plan.source, plan.resource.arn, tree, now=now, skip=troubles.add) as capture,
-        ):
-            root = store.take_in(session, capture, tree, advance=advance)
+        with ExitStack() as ending:
+            parents = [before.point_id] if before else []
+            session = ending.enter_context(store.session(parents=parents, lock=self._lock(plan, before)))
+            checkpoints = self._checkpoints(context, plan, store, session, tree)
+            tree = checkpoints.resumed or tree
+            capture = ending.enter_context(
+                connector.capture(plan.source, plan.resource.arn, tree, now=now, skip=troubles.add)
+            )
+            total_bytes = before.stats.total_bytes if before else plan.resource.size_bytes
+            advance = ByteCount(context, total_bytes, done_bytes=session.stats.read_bytes)
+            root = store.take_in(session, capture, tree, advance=advance, checkpoints=checkpoints)
             context.check()
             session.stats.skipped_items = troubles.count
             facts = _facts(plan, connector.restore_metadata(plan.source, plan.found))
@@ -182,7 +195,24 @@ class BackupRunner:
                 stats=session.stats,
                 facts=facts | {TROUBLES: troubles.to_text()},
             )
-            return session.finish(record)
+            committed = session.finish(record)
+            checkpoints.end()
+            return committed
+
+    def _checkpoints(
+        self, context: JobContext, plan: _Plan, store: VaultStore, session: Session, before: PreviousTree
+    ) -> Checkpointing:
+        """Those of this attempt, which goes on with what an earlier one has noted."""
+        noted = context.find_checkpoint(CHECKPOINT) if context.attempt > 1 else None
+        return Checkpointing(
+            session,
+            CheckpointFolder(store.backend, store.keys, store.vault_id),
+            plan.point_id,
+            clock=self.clock,
+            note=partial(context.put_checkpoint, CHECKPOINT),
+            every_seconds=self.checkpoint_seconds,
+            resumed=resume(store, session, noted, before) if noted is not None else None,
+        )
 
     def _lock(self, plan: _Plan, before: PointRecord | None) -> PointLock | None:
         """What keeps the new point; None in a vault that is not locked."""

@@ -5,9 +5,9 @@ Every step may be cut off anywhere and done again: what a run leaves unfinished,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from safehold.core.clock import Clock, to_micros
 from safehold.core.errors import (
@@ -20,7 +20,9 @@ from safehold.core.errors import (
     StoreFull,
 )
 from safehold.store.backends.contract import Backend
+from safehold.store.checkpoints import CheckpointFolder
 from safehold.store.collect import repacking
+from safehold.store.collect.checkpoints import read_checkpoints
 from safehold.store.collect.checks import check_clocks, check_points, check_share
 from safehold.store.collect.index_tidying import tidy_index
 from safehold.store.collect.journal import VERSION as JOURNAL_VERSION
@@ -49,6 +51,7 @@ class CollectionReport:
     kept: list[str] = field(default_factory=list)  # named in a tombstone, and needed after all
     locked: list[str] = field(default_factory=list)  # a lock keeps them
     revoked: list[str] = field(default_factory=list)  # intents
+    abandoned: list[str] = field(default_factory=list)  # checkpoints that nobody goes on with
     waiting_for: list[str] = field(default_factory=list)  # writers older than a tombstone
     repacked: list[str] = field(default_factory=list)  # packs of which what lives was stored anew
     repacked_bytes: int = 0  # plain, of what was stored anew
@@ -79,6 +82,7 @@ class Collection:
         self._trash = Trash(self._backend)
         self._stones = Tombstones(self._backend, self._keys, self._vault_id)
         self._intents = IntentFolder(self._backend, self._keys, self._vault_id)
+        self._checkpoints = CheckpointFolder(self._backend, self._keys, self._vault_id)
         self._journal = Journal(self._backend, self._keys, self._vault_id)
         self._too_late: set[str] = set()  # points that were held when their purge had begun
         self.report = CollectionReport()
@@ -101,21 +105,31 @@ class Collection:
         reader = RootReader(store)
         roots, ready = self._roots_after_waiting(reader, now)
         check_points(store, self._journal, roots)
+        saved = read_checkpoints(self._checkpoints, roots, self._journal, now, self._settings)
+        roots = replace(roots, checkpoints=tuple(saved.kept))
         found = survey(store, roots, self._named(), self._lately(REWRITTEN))
         with closing(found.needed):
             self._tell(found)
             going = self._to_announce(found, is_confirmed=is_confirmed)
             packs = self._to_repack(found, going, is_confirmed=is_confirmed)
+            self.report.abandoned = sorted(saved.over)
             if dry_run:
                 self.report.announced = sorted(going)
                 self.report.repacked = sorted(pack.name for pack in packs)
                 return self.report
-            self._journal.begin(self._seen(found, now))
+            self._journal.begin(self._seen(found, saved.left, now))
+            self._drop(saved.over, now)
             self._act(found, going, ready, now)
             tidy_index(store, self._lately("purged"))
             self._stones.forget(self._stones.listed())
             self._repack(packs, found, going, now)
         return self.report
+
+    def _drop(self, checkpoints: Mapping[str, str], now: int) -> None:
+        """What they alone refer to goes as everything does."""
+        self._write(0, (("abandoned", name, why) for name, why in checkpoints.items()), now)
+        for name in checkpoints:
+            self._checkpoints.delete(name)
 
     def _act(self, found: Survey, going: dict[str, str], ready: list[int], now: int) -> None:
         self._write(0, (("revoked", name, "its writer fell silent") for name in self.report.revoked), now)
@@ -223,7 +237,7 @@ class Collection:
         report.total_bytes, report.live_bytes = found.total_bytes, found.live_bytes
         report.page_count = found.page_count
 
-    def _seen(self, found: Survey, now: int) -> Seen:
+    def _seen(self, found: Survey, left: dict[str, int], now: int) -> Seen:
         roots = found.roots
         return Seen(
             version=JOURNAL_VERSION,
@@ -235,6 +249,7 @@ class Collection:
             intents={i.intent_id: [i.sequence, self._first_seen(i, now)] for i in roots.intents},
             total_bytes=found.total_bytes,
             live_bytes=found.live_bytes,
+            checkpoints=left,
         )
 
     def _first_seen(self, intent: Intent, now: int) -> int:

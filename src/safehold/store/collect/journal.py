@@ -23,7 +23,8 @@ _OURS = re.compile(r"(\d{8,18})\.\d{4,}", re.ASCII)
 
 
 class Entry(msgspec.Struct, array_like=True):
-    """One object. action: announced, trashed, purged, locked, kept, back, revoked, rewritten."""
+    """One object. action: announced, trashed, purged, locked, kept, back, revoked, rewritten,
+    abandoned."""
 
     action: str
     name: str
@@ -35,6 +36,7 @@ class Seen(msgspec.Struct, kw_only=True):
 
     points   ids of all records that were there; roots: how many of them were kept
     intents  of live writers: id -> [sequence, when a collector first saw it so]
+    checkpoints  without a live writer: name -> when a collector first saw it so
     """
 
     version: int
@@ -46,6 +48,7 @@ class Seen(msgspec.Struct, kw_only=True):
     intents: dict[str, list[int]]
     total_bytes: int
     live_bytes: int
+    checkpoints: dict[str, int] = {}
 
 
 class Part(msgspec.Struct, kw_only=True):

@@ -6,7 +6,8 @@ between points. Data is never read. A page that cannot be read ends it: what han
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import msgspec
 
@@ -69,15 +70,31 @@ class Marking:
         if root.content:
             self._expect([root.content], is_list=False)
         while self._pending:
-            page_id, is_list = self._pending.pop()
-            page = self._read(page_id)
-            try:
-                if is_list:
-                    self._take_list(page)
-                else:
-                    self._take_directory(page)
-            except UNREADABLE as error:
-                raise CollectionRefused(f"page {page_id.hex()} cannot be read") from error
+            self._take(*self._pending.pop())
+
+    def mark_readable(self, root: Item, contents: Iterable[bytes]) -> None:
+        """As `mark`, and of content lists; what hangs below a page that cannot be read is not needed.
+
+        # ORDER: when all that is needed in any case was marked: a page is looked at once.
+        """
+        for content in contents:
+            with suppress(*UNREADABLE):
+                self._take_content(content)
+        if root.content:
+            self._expect([root.content], is_list=False)
+        while self._pending:
+            with suppress(CollectionRefused):
+                self._take(*self._pending.pop())
+
+    def _take(self, page_id: bytes, is_list: bool) -> None:
+        page = self._read(page_id)
+        try:
+            if is_list:
+                self._take_list(page)
+            else:
+                self._take_directory(page)
+        except UNREADABLE as error:
+            raise CollectionRefused(f"page {page_id.hex()} cannot be read") from error
 
     def _read(self, page_id: bytes) -> bytes:
         self.page_count += 1
@@ -106,6 +123,12 @@ class Marking:
         for content in contents:
             if len(content) != ID_BYTES:
                 self._take_list(content)
+
+    def _take_content(self, content: bytes) -> None:
+        if len(content) != ID_BYTES:
+            self._take_list(content)
+        elif content != ZERO_ID:
+            self._data.add([content])
 
     def _take_list(self, encoded: bytes) -> None:
         ids = [identity for identity, _ in RECORD.iter_unpack(memoryview(encoded)[1:])]

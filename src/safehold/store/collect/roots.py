@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from safehold.core.errors import CollectionRefused, Damaged, KeyMismatch, ObjectMissing
+from safehold.store.checkpoints import Checkpoint
 from safehold.store.intents import Intent, IntentFolder, is_void
 from safehold.store.objects import SealedObject
 from safehold.store.points import (
@@ -35,6 +36,7 @@ class Roots:
     deleted  records that are no roots and whose deletion is as old as it must be
     headers  of all point objects, by name: who may speak of the object under that name
     cooled   those roots whose data was moved to cold storage
+    checkpoints  with which an unfinished backup may still go on
     """
 
     points: Mapping[str, PointRecord]
@@ -44,6 +46,7 @@ class Roots:
     intents: tuple[Intent, ...]
     headers: Mapping[str, bytes]
     cooled: frozenset[str] = frozenset()
+    checkpoints: tuple[Checkpoint, ...] = ()
 
     @property
     def cold(self) -> frozenset[str]:

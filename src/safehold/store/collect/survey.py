@@ -168,6 +168,9 @@ def _mark(
     for point_id in sorted(roots.kept):
         marking = cold if point_id in roots.cold else warm
         marking.mark(roots.points[point_id].root)
+    for checkpoint in roots.checkpoints:
+        begun = [unfinished.item.content for unfinished in checkpoint.unfinished]
+        warm.mark_readable(checkpoint.root, [content for content in begun if content])
     return warm.page_count + cold.page_count, pages.damaged
 
 
