@@ -146,12 +146,13 @@ def the_job(house: House) -> Job:
     return house.job(job_id)
 
 
-def fill(house: House) -> None:
-    chance = random.Random(1)
+def fill(house: House, seed: int = 1, *, folders: int = 7) -> None:
+    chance = random.Random(seed)
     for number in range(FILES):
-        path = house.tree / f"{number % 7}" / f"{number}"
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(chance.randbytes(FILE_BYTES))
+        path = house.tree / "deep" / f"{number % 7}" / f"{number}"
+        if number % 7 < folders:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(chance.randbytes(FILE_BYTES))
 
 
 def go_on(house: House, job: Job, second: Worker) -> Job:
@@ -178,6 +179,27 @@ def test_a_worker_that_is_told_to_stop_at_eighty_percent_leaves_the_rest_to_the_
     assert (done.result or {})["stats"]["read_bytes"] == TOTAL
 
 
+def test_of_a_backup_with_one_before_it_what_changed_is_read_once_and_the_rest_not_at_all(
+    house: House,
+) -> None:
+    fill(house)
+    (house.tree / "deep/file").write_bytes(b"of a folder that changes nowhere but below")
+    assert house.back_up().state == "COMPLETED"
+    fill(house, seed=2, folders=5)
+    changed = sum(FILE_BYTES for number in range(FILES) if number % 7 < 5)
+    first = worker(house, Counting(enough=changed * 8 // 10))
+    first.counting.when_enough = first.stopping.set
+    with pytest.raises(Interrupted):
+        replace(house, steps=first.steps).back_up()
+    second = worker(house)
+    with house.catalog.read() as tx:
+        (job_id,) = tx.execute(select(job_table.c.id).where(job_table.c.state == "RUNNING")).scalars()
+    done = go_on(house, house.job(job_id), second)
+    assert second.counting.read_bytes <= changed - changed * 8 // 10 + 3 * 15 * FILE_BYTES
+    house.restore(done)
+    assert contents(restored(house)) == contents(house.tree)
+
+
 @pytest.mark.slow
 def test_a_long_file_is_read_on_from_where_it_was(house: House) -> None:
     size = 48 << 20
@@ -196,8 +218,8 @@ def test_a_long_file_is_read_on_from_where_it_was(house: House) -> None:
 
 def test_a_file_that_changed_between_the_attempts_is_as_it_is_now(house: House) -> None:
     job = stopped_at_eighty_percent(house)
-    (house.tree / "0/0").write_bytes(b"changed" * 100)
-    (house.tree / "0/7").unlink()
+    (house.tree / "deep/0/0").write_bytes(b"changed" * 100)
+    (house.tree / "deep/0/7").unlink()
     done = go_on(house, job, worker(house))
     house.restore(done)
     assert contents(restored(house)) == contents(house.tree)
