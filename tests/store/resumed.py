@@ -11,6 +11,7 @@ from safehold.domain.items import Item, PreviousTree, join
 from safehold.store.backends.memory import MemoryBackend
 from safehold.store.checkpointing import Checkpointing
 from safehold.store.checkpoints import CheckpointFolder
+from safehold.store.locking import PointLock
 from safehold.store.points import PointRecord
 from safehold.store.resuming import resume
 from safehold.store.vault_store import VaultStore
@@ -78,6 +79,7 @@ class Attempt:
     clock: FixedClock = field(default_factory=lambda: FixedClock(START))
     every_seconds: float = ALWAYS
     previous: str | None = None
+    lock: PointLock | None = None
     advance: Callable[[int], None] = lambda size: None
     noted: Callable[[str], None] = lambda name: None
     names: list[str] = field(default_factory=list)
@@ -89,7 +91,7 @@ class Attempt:
         before: PreviousTree = PreviousTree()
         if self.previous:
             before = store.previous_tree(store.point(self.previous))
-        with store.session(parents=[self.previous] if self.previous else []) as session:
+        with store.session(parents=[self.previous] if self.previous else [], lock=self.lock) as session:
             resumed = resume(store, session, checkpoint, before) if checkpoint else None
             self.source = self.make_source(self.tree, resumed or before)
             checkpoints = Checkpointing(

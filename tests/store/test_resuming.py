@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -12,12 +14,15 @@ import pytest
 from safehold.core.errors import StoreUnavailable
 from safehold.domain.items import Item
 from safehold.store import backup
+from safehold.store.backends.local_locks import LockingLocalBackend
 from safehold.store.backends.memory import MemoryBackend
 from safehold.store.checkpointing import EVERY_SECONDS
 from safehold.store.checkpoints import CheckpointFolder
 from safehold.store.chunking import BUFFER_BYTES
+from safehold.store.locking import PointLock
 from safehold.store.verify import verify
-from tests.store.resumed import Attempt, CountedSource, copy_of, killed_at, size_of
+from tests.store.resumed import Attempt, CountedSource, Cut, copy_of, killed_at, size_of
+from tests.store.test_locking import assert_kept, kept
 from tests.store.troubled import Tally
 from tests.store.vaults import Blocks, CountingBackend, Tree, back_up, flat, folder_names, open_store, restore
 
@@ -157,6 +162,25 @@ def test_a_folder_of_which_each_of_two_trees_holds_a_part_is_taken_whole() -> No
     assert restore(open_store(backend), "p") == flat(now)
 
 
+def test_in_a_locked_vault_what_is_taken_over_is_locked_as_long_as_the_point(tmp_path: Path) -> None:
+    def let_go(taken: int) -> None:
+        first.clock.at += timedelta(seconds=1)
+        if taken >= EIGHTY_PERCENT:
+            raise Cut
+
+    backend = LockingLocalBackend(LockingLocalBackend.create(tmp_path / "vault").root, may_be_immutable=False)
+    first = Attempt(
+        open_store(backend), MANY, lock=PointLock(kept(10), None), advance=let_go, every_seconds=12
+    )
+    with pytest.raises(Cut):
+        first.run()
+    again = Attempt(open_store(backend), MANY, lock=PointLock(kept(20), None), every_seconds=0)
+    again.run(first.names[-1])
+    assert again.source.read_bytes < size_of(MANY) / 2
+    assert_kept(backend, "p", kept(20))
+    assert restore(open_store(backend), "p") == flat(MANY)
+
+
 LONG = noise(40 * MIB)
 
 
@@ -294,6 +318,7 @@ def test_a_checkpoint_of_a_later_version_is_not_used() -> None:
     assert again.source.read_bytes == size_of(MANY)
 
 
+@pytest.mark.slow
 def test_wherever_a_checkpoint_is_cut_off_the_one_before_it_or_it_is_gone_on_with() -> None:
     tree: Tree = folders(3, files=6)
     empty = MemoryBackend()
