@@ -75,12 +75,16 @@ class Scene:
         self.backend: Backend = LocalBackend.create(seen(recorder, recorder.root / VAULT))
         self.world = VaultWorld(self.backend)
 
+    def tell(self, what: str) -> None:
+        """Somebody is told that it holds from here on."""
+        self.recorder.tell(what)
+
     def back_up(self, point: str, *, previous: str | None = None) -> None:
         back_up(self.world.store(), point, TREES[point], previous=previous)
-        self.recorder.tell(f"stands {point}")
+        self.tell(f"stands {point}")
 
     def delete(self, point: str) -> None:
-        self.recorder.tell(f"may go {point}")
+        self.tell(f"may go {point}")
         self.world.delete(point)
 
     def collect(self, runs: int) -> None:
@@ -122,7 +126,7 @@ def a_change_of_mind(scene: Scene) -> None:
     scene.delete("large")
     scene.collect(2)
     undelete(scene.world.store(), points=["large"], now=scene.world.now)
-    scene.recorder.tell("stands large")
+    scene.tell("stands large")
     scene.collect(1)
 
 
@@ -229,12 +233,13 @@ def examine(state: State, told: tuple[str, ...], folder: Path, found: Findings) 
     if not (folder / VAULT).is_dir() and not stands:
         return []
     try:
-        return _examine(LocalBackend.create(folder / VAULT), stands, found)
+        return look_at(LocalBackend.create(folder / VAULT), stands, found)
     except SafeholdError as error:
         return [f"{type(error).__name__}: {error}"]
 
 
-def _examine(backend: Backend, stands: set[str], found: Findings) -> list[str]:
+def look_at(backend: Backend, stands: set[str], found: Findings) -> list[str]:
+    """What is wrong with a vault in which those points must be. Raises SafeholdError."""
     store = open_store(backend)
     there = set(store.points())
     wrong = [f"{point} is lost" for point in sorted(stands - there)]
