@@ -13,7 +13,7 @@ from safehold.domain.jobs import Job
 from safehold.domain.lifecycle import Lifecycle
 from safehold.jobs import lock_keeping
 from safehold.jobs.lock_keeping import LockKeeping, alarms, points_to_lock, state_of
-from safehold.records import point_locks, settings, tables, vault_locks
+from safehold.records import point_locks, settings, tables, tables_locking, vault_locks
 from safehold.store.backends.contract import LockMode, Retention
 from safehold.store.backends.local_locks import LockingLocalBackend
 from safehold.store.locking import LOCKED_FOLDERS, first_version, needs_locks
@@ -179,7 +179,9 @@ def test_one_damaged_point_keeps_no_other_from_its_lock(house: House) -> None:
     place = house.access.place(house.vault)
     place.delete(f"points/{damaged.id.lower()}")
     lock(house)
-    keep(house)
+    worker = LockKeeping(house.catalog, house.access, house.clock)
+    worker.work()
+    worker.work()  # which looks at no points, and still knows
     assert_kept(house, whole, LockMode.GOVERNANCE, 35)
     (told,) = alarms(house.catalog, house.vault, house.clock.at)
     assert damaged.id.lower() in told
@@ -231,3 +233,18 @@ def test_a_locked_vault_whose_keys_are_kept_nowhere_else_raises_an_alarm(house: 
         settings.put_key_export(tx, house.vault, is_proved=False, now=house.clock.at)
     (told,) = alarms(house.catalog, house.vault, house.clock.at)
     assert "safehold keys prove" in told
+
+
+def test_a_job_from_before_the_lock_that_ended_since_is_found_within_a_minute(house: House) -> None:
+    fill(house.tree)
+    back_up(house)
+    lock(house)
+    worker = LockKeeping(house.catalog, house.access, house.clock)
+    worker.work()
+    with house.catalog.begin() as tx:
+        tx.execute(tables_locking.point_lock.delete())  # as if the point had come without a lock
+    worker.work()
+    assert points_to_lock(house.catalog, house.vault, house.clock.at) == 1
+    house.clock.at += timedelta(seconds=60)
+    worker.work()
+    assert points_to_lock(house.catalog, house.vault, house.clock.at) == 0

@@ -27,6 +27,7 @@ from safehold.store.vault_store import VaultStore
 
 _log = log.get(__name__)
 
+POINTS_SECONDS = 30.0  # between two looks for points that came while a hold stands
 BATCH = 100
 _FindPoints = Callable[..., list[RecoveryPoint]]
 
@@ -39,6 +40,7 @@ class HoldKeeping:
     access: VaultAccess
     clock: Clock
     _troubled: set[str] = field(default_factory=set)  # ids of vaults that cannot be told now
+    _looked_at: float | None = None
     _damaged: set[str] = field(default_factory=set)  # ids of points of which there is nothing to hold
 
     def work(self) -> None:
@@ -47,6 +49,10 @@ class HoldKeeping:
         with self.catalog.read() as tx:
             creating = legal_holds.in_status(tx, HoldStatus.CREATING)
             canceling = legal_holds.in_status(tx, HoldStatus.CANCELING)
+            is_any = bool(creating or canceling) or legal_holds.are_any(tx)
+        if not is_any or not (creating or canceling or self._is_due()):
+            self._forget()
+            return
         # ORDER: the holds were read before the points, so that all points of each are seen to.
         self._each(legal_holds.to_hold, self._hold)
         self._each(legal_holds.to_release, self._release)
@@ -56,6 +62,14 @@ class HoldKeeping:
             for hold in canceling:
                 self._settle(hold, HoldStatus.CANCELED)
         self._forget()
+
+    def _is_due(self) -> bool:
+        """Are all points to be looked at, for those that came since?"""
+        now = self.clock.monotonic()
+        if self._looked_at is not None and now - self._looked_at < POINTS_SECONDS:
+            return False
+        self._looked_at = now
+        return True
 
     def _each(self, find: _FindPoints, work: Callable[[RecoveryPoint, VaultStore], None]) -> None:
         passed = 0

@@ -34,6 +34,7 @@ from safehold.store.point_locks import keep_point
 _log = log.get(__name__)
 
 LOOK_EVERY = timedelta(days=1)  # whether the place keeps what it says
+POINTS_SECONDS = 60.0  # between two looks at all points of a vault, of which there may be a million
 BATCH = 100
 NOTED_OBJECTS = 200  # made final between two notes of how far it is
 
@@ -47,6 +48,7 @@ class LockKeeping:
     clock: Clock
     _thread: threading.Thread | None = field(default=None)
     _told: dict[str, lock_facts.Facts] = field(default_factory=dict)  # what vaults say of themselves, by id
+    _looked: dict[str, _Look] = field(default_factory=dict)  # at vaults' points
     _holds: HoldKeeping | None = field(default=None)  # for as long as this: it remembers what is damaged
 
     def start_due(self) -> None:
@@ -99,10 +101,24 @@ class LockKeeping:
         vault = self._agreed(vault)
         if not vault.is_locked:
             return None
-        troubles = [self._look(vault), *self._keep_short(vault)]
+        troubles = [self._look(vault), *self._of_points(vault)]
         if vault.lock_is_final:
             self._make_final(vault)
         return next(filter(None, troubles), None)
+
+    def _of_points(self, vault: Vault) -> list[str]:
+        """All points are kept long enough, but for these troubles.
+
+        They are looked at when the vault's lock has changed, and once in a while: a job from before the lock
+        may have ended since.
+        """
+        now, facts = self.clock.monotonic(), lock_facts.facts_of(vault)
+        seen = self._looked.get(vault.id)
+        if seen is not None and seen.facts == facts and now - seen.at < POINTS_SECONDS:
+            return seen.troubles
+        troubles = self._keep_short(vault)
+        self._looked[vault.id] = _Look(now, facts, troubles)
+        return troubles
 
     def _agreed(self, vault: Vault) -> Vault:
         """The vault, which itself says of its lock what the catalog says; where it says more, that holds."""
@@ -181,6 +197,15 @@ class LockKeeping:
     def _place_read(self, vault: Vault) -> Backend:
         """The place as the vault's keys read it: of a name with several versions the right one."""
         return self.access.for_reading(vault).backend
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """When all points of a vault were looked at, what its lock was then, and what was found."""
+
+    at: float
+    facts: lock_facts.Facts
+    troubles: list[str]
 
 
 @dataclass(slots=True)

@@ -64,6 +64,13 @@ def in_status(tx: Tx, status: HoldStatus) -> list[LegalHold]:
     return [_from_row(row) for row in tx.execute(select(t).where(t.c.status == status).order_by(t.c.id))]
 
 
+def are_any(tx: Tx) -> bool:
+    """Does a hold stand, or do stores hold what none covers any more?"""
+    is_standing = select(t.c.id).where(t.c.status.in_(STANDING)).limit(1)
+    is_held = select(point_lock.c.recovery_point_id).where(point_lock.c.is_held).limit(1)
+    return tx.execute(is_standing).first() is not None or tx.execute(is_held).first() is not None
+
+
 def update_hold(tx: Tx, hold_id: str, *, from_status: HoldStatus, **values: Any) -> bool:
     """Change columns of a hold; False when it is in another state by now."""
     query = update(t).where(t.c.id == hold_id, t.c.status == from_status).values(values)
