@@ -30,10 +30,12 @@ Json = st.recursive(
 )
 
 
-def signed(method: str, target: str, body: bytes) -> HttpRequest:
+def signed(
+    method: str, target: str, body: bytes, *, service: str = "backup", site: str = "us-east-1"
+) -> HttpRequest:
     url = f"http://h{target}"
     request = AWSRequest(method, url, data=body, headers={"Host": "h"})
-    SigV4Auth(Credentials("AKIAROOT", KEYS["AKIAROOT"].secret), "backup", "us-east-1").add_auth(request)
+    SigV4Auth(Credentials("AKIAROOT", KEYS["AKIAROOT"].secret), service, site).add_auth(request)
     path, _, query = target.partition("?")
     headers = [(name.encode(), str(value).encode()) for name, value in request.headers.items()]
     return read_request(method, path.encode(), query.encode(), headers, body)
