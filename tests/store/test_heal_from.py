@@ -12,6 +12,7 @@ from safehold.core.clock import FixedClock
 from safehold.core.secrets import RootKey
 from safehold.store.backends.contract import Backend
 from safehold.store.backends.memory import MemoryBackend
+from safehold.store.copying import CopyOrder, copy_point
 from safehold.store.heal import heal_from
 from safehold.store.key_providers.key_file import KeyFile
 from safehold.store.scrub import scrub
@@ -149,3 +150,20 @@ def test_a_file_that_two_points_share_is_healed_once(backend: MemoryBackend, oth
     assert report.unhealed == []
     for point, expected in (("p", TREE), ("q", {b"renamed": TREE})):
         assert restore(open_store(backend), point) == flat(expected)
+
+
+@pytest.mark.parametrize("is_copy_healed", [True, False], ids=["a copy from its source", "from a copy"])
+def test_a_point_and_its_copy_heal_one_another(backend: MemoryBackend, is_copy_healed: bool) -> None:
+    """Long files of a copy are cut as their source cuts: neither vault would cut them so by itself."""
+    target = MemoryBackend()
+    order = CopyOrder("p", "c", "arn", "job")
+    copy_point(open_store(backend), other_store(target), order, advance=lambda items, size: None)
+    healed = target if is_copy_healed else backend
+    for name in [*folder_names(healed, "packs/"), *folder_names(healed, "trees/")]:
+        lose(healed, name)
+    stores = open_store(backend), other_store(target)
+    mine, other = reversed(stores) if is_copy_healed else stores
+    report = heal_from(mine, other, dry_run=False)
+    assert report.unhealed == []
+    fresh, point = (other_store(target), "c") if is_copy_healed else (open_store(backend), "p")
+    assert restore(fresh, point) == flat(TREE)

@@ -1,7 +1,8 @@
 """Healing: what this vault lacks is taken from another vault that holds the same resource.
 
-Chunk ids differ between vaults, so items are found by path, their bytes cut as this vault cuts them, and
-stored only where they come to the very ids that are lacking: nothing else can come in.
+Chunk ids differ between vaults, so items are found by path, their bytes cut as this vault cuts them or as the
+other one did (copies keep their cuts), and stored only where they come to the very ids that are lacking:
+nothing else can come in.
 
 # INVARIANT: only new objects are written. Nothing is edited, nothing is deleted, no point is made.
 """
@@ -20,6 +21,7 @@ from safehold.store.chunking import SMALL_BYTES, ZERO_ID, Chunker, chunk_id, is_
 from safehold.store.contents import Part, decode_content, encode_content
 from safehold.store.id_set import IdSet
 from safehold.store.locking import PointLock
+from safehold.store.origins import origin_of
 from safehold.store.points import PointRecord
 from safehold.store.retention import from_facts, strongest
 from safehold.store.session import Session
@@ -56,9 +58,13 @@ class HealReport:
 
 
 class _Copy:
-    """A point of the other vault: its items, and their bytes cut and named as this vault does."""
+    """A point of the other vault: its items, and their bytes cut and named as this vault does.
 
-    def __init__(self, mine: VaultStore, other: VaultStore, record: PointRecord) -> None:
+    keeps_cuts  long items are cut as they are there: one of the two points is a copy of the other
+    """
+
+    def __init__(self, mine: VaultStore, other: VaultStore, record: PointRecord, *, keeps_cuts: bool) -> None:
+        self._keeps_cuts = keeps_cuts
         self._keys = mine.keys
         self._chunks = other.chunks()
         self._tree = other.tree(record)
@@ -81,15 +87,28 @@ class _Copy:
 
     def file(self, item: Item, keep_chunk: Keep, keep_page: Keep) -> bytes:
         """The item's content as it is in this vault; its chunks and pages are kept."""
-        parts = []
+        cut = self._parts_as_there if self._keeps_cuts else self._parts
+        parts = list(cut(item, keep_chunk))
+        return encode_content(parts, lambda page: self._page(page, keep_page))
+
+    def _parts_as_there(self, item: Item, keep_chunk: Keep) -> Iterator[Part]:
+        for part in decode_content(item.content or b"", item.size_bytes, self._chunks.read):
+            if part.id == ZERO_ID:
+                yield part
+            else:
+                yield self._part(self._chunks.read(part.id), keep_chunk)
+
+    def _parts(self, item: Item, keep_chunk: Keep) -> Iterator[Part]:
         for data in self._cut(item):
             if item.size_bytes > SMALL_BYTES and is_zero(data):
-                parts.append(Part(ZERO_ID, len(data)))
-                continue
-            identity = chunk_id(self._keys.chunk_id_key, data)
-            keep_chunk(identity, data)
-            parts.append(Part(identity, len(data)))
-        return encode_content(parts, lambda page: self._page(page, keep_page))
+                yield Part(ZERO_ID, len(data))
+            else:
+                yield self._part(data, keep_chunk)
+
+    def _part(self, data: bytes | memoryview, keep_chunk: Keep) -> Part:
+        identity = chunk_id(self._keys.chunk_id_key, data)
+        keep_chunk(identity, data)
+        return Part(identity, len(data))
 
     def _cut(self, item: Item) -> Iterator[bytes | memoryview]:
         if item.size_bytes > SMALL_BYTES:
@@ -165,7 +184,11 @@ class Healing:
         for record in self._readable_points(self._store):
             self.report.points += 1
             self._is_cold = self._store.is_cold(record.point_id)
-            copies = [_Copy(self._store, self._other, each) for each in self._candidates(record)]
+            copies = [
+                _Copy(self._store, self._other, each, keeps_cuts=keeps_cuts)
+                for each in self._candidates(record)
+                for keeps_cuts in (False, True)
+            ]
             self._heal_folder(record, copies)
         # A later point may have led to what an earlier one did not.
         healed = {content for content in self._failed if content in self._done}
@@ -175,10 +198,16 @@ class Healing:
         return self.report
 
     def _candidates(self, record: PointRecord) -> list[PointRecord]:
-        """Points of the same resource: the same point first, then by how near in time."""
+        """Points of the same resource: the same point and its copies first, then by how near in time."""
+        origin = origin_of(record, self._store.vault_id)
         same = [other for other in self._others if other.resource_arn == record.resource_arn]
         distance = {other.point_id: abs(other.taken_at - record.taken_at) for other in same}
-        return sorted(same, key=lambda o: (o.point_id != record.point_id, distance[o.point_id]))
+
+        def is_other(other: PointRecord) -> bool:
+            is_copy = origin_of(other, self._other.vault_id) == origin
+            return not is_copy and other.point_id != record.point_id
+
+        return sorted(same, key=lambda other: (is_other(other), distance[other.point_id]))
 
     def _heal_folder(self, record: PointRecord, copies: list[_Copy]) -> None:
         pending = [(b"", record.root)]
