@@ -112,14 +112,14 @@ class JobContext:
 
     def find_checkpoint(self, name: str) -> Any:
         """The JSON value that an earlier moment of this job kept under that name, or None."""
-        return self._transact(lambda tx: checkpoints.find(tx, self.job.id, name))
+        return self.transact(lambda tx: checkpoints.find(tx, self.job.id, name))
 
     def put_checkpoint(self, name: str, value: Any) -> None:
         """Keep a JSON value for the attempts to come, until the job has ended."""
-        if not self._transact(lambda tx: checkpoints.put(tx, self.job, name, value)):
+        if not self.transact(lambda tx: checkpoints.put(tx, self.job, name, value)):
             self._lose()
 
-    def _transact(self, work: Callable[[Tx], T]) -> T:
+    def transact(self, work: Callable[[Tx], T]) -> T:
         """Waits for a catalog that is away: an outage makes jobs late, it does not make them fail."""
 
         def once() -> T:
@@ -142,7 +142,7 @@ class JobContext:
             self._end = JobExpired(f"job {row.id} was not done at {row.complete_by.isoformat()}")
 
     def _write(self, values: dict[str, Any]) -> None:
-        if not self._transact(lambda tx: jobs.update_fenced(tx, self.job, **values)):
+        if not self.transact(lambda tx: jobs.update_fenced(tx, self.job, **values)):
             self._lose()
 
     def _lose(self) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 import msgspec
-from sqlalchemy import Row, Select, delete, exists, func, insert, select, update
+from sqlalchemy import Row, Select, bindparam, delete, exists, func, insert, select, update
 
 from safehold.core.secrets import RootKey, SecretBox
 from safehold.domain.items import ItemRow
@@ -73,6 +73,7 @@ class InScope:
     vault_id: str
     item_count: int
     index_status: IndexStatus
+    build: str | None
 
 
 def box(root_key: RootKey) -> Box:
@@ -133,7 +134,7 @@ def _in_scope(number: int, row: Row[Any]) -> InScope:
         row.point_created_at,
         row.created_at,
     )
-    return InScope(point, row.vault_id, row.item_count or 0, IndexStatus(row.status))
+    return InScope(point, row.vault_id, row.item_count or 0, IndexStatus(row.status), row.build)
 
 
 def progress(tx: Tx, attempt: Job, values: Progress) -> bool:
@@ -163,9 +164,14 @@ def put_points(tx: Tx, job_id: str, points: Sequence[SearchedPoint]) -> None:
         tx.execute(insert(search_backup), [{"job_id": job_id, **asdict(point)} for point in points])
 
 
-def update_point(tx: Tx, job_id: str, number: int, *, status: str, message: str | None) -> None:
-    where = (search_backup.c.job_id == job_id, search_backup.c.number == number)
-    tx.execute(update(search_backup).where(*where).values(status=status, status_message=message))
+def update_points(tx: Tx, job_id: str, ended: Sequence[tuple[int, str, str | None]]) -> None:
+    """Points that were looked through, or could not be: number, status and message of each."""
+    if not ended:
+        return
+    t = search_backup
+    query = update(t).where(t.c.job_id == job_id, t.c.number == bindparam("at"))
+    values = [{"at": number, "to": status, "why": message} for number, status, message in ended]
+    tx.execute(query.values(status=bindparam("to"), status_message=bindparam("why")), values)
 
 
 def end_points(tx: Tx, job_id: str, *, status: str) -> None:

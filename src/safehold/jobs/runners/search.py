@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from safehold.core import log
@@ -33,6 +34,9 @@ _log = log.get(__name__)
 ROWS_TOGETHER = 500  # of what was found, in one row of the catalog
 KEPT_ROWS = 100_000  # of blocks that were looked at before, in case another point has them too
 KEPT_BLOCKS = 200_000
+KEPT_FOUND = 20_000  # rows that were found and are not written yet
+POINTS_TOGETHER = 200  # told of in one transaction, or as many as are done in that time
+WRITE_SECONDS = 1.0
 NOT_ACTIVE = "The index of this recovery point is {status}, so that it was not searched."
 NOT_ALL = "{count} recovery points could not be searched; ListSearchJobBackups says why."
 NOT_WANTED = "No filter is about items of this type."
@@ -80,13 +84,18 @@ class _Search:
         self._stores: dict[str, VaultStore] = {}
         self._seen = _Seen()
         self._waiting: list[Found] = []
+        self._ended: list[tuple[int, str, str | None]] = []  # points: number, status, message
+        self._written_at = runner.clock.monotonic()
         self._found_number = 0
         self._failed = 0
 
     def run(self) -> Outcome:
-        for entry in self._begin():
-            self._context.check()
-            self._search_point(entry)
+        try:
+            for entry in self._begin():
+                self._context.check()
+                self._search_point(entry)
+        finally:
+            self._keep_what_was_found()
         message = NOT_ALL.format(count=self._failed) if self._failed else None
         return Outcome(JobState.COMPLETED, message, facts={"found": self._progress.items_found})
 
@@ -124,11 +133,15 @@ class _Search:
             self._failed += 1
             status, message = "FAILED", storable(f"{error} {error.hint}".strip())
         self._progress = replace(self._progress, points_done=self._progress.points_done + 1)
-        with self._runner.catalog.begin() as tx:
-            self._write(tx)
-            searches.update_point(
-                tx, self._context.job.id, entry.point.number, status=status, message=message
-            )
+        self._ended.append((entry.point.number, status, message))
+        now = self._runner.clock.monotonic()
+        if len(self._ended) >= POINTS_TOGETHER or now - self._written_at >= WRITE_SECONDS:
+            self._write()
+
+    def _keep_what_was_found(self) -> None:
+        """However the search ends here, unless another attempt has taken it over."""
+        with suppress(Interrupted):
+            self._write()
 
     def _look(self, entry: InScope, criteria: Criteria) -> None:
         gathered: list[ItemRow] = []
@@ -160,14 +173,23 @@ class _Search:
         self._waiting.append(Found(self._found_number, entry.point.number, rows))
         self._found_number += 1
         self._progress = replace(self._progress, items_found=self._progress.items_found + len(rows))
-        if len(self._waiting) >= ROWS_TOGETHER // 10:  # a search that finds everything keeps little in memory
-            with self._runner.catalog.begin() as tx:
-                self._write(tx)
+        if sum(len(found.rows) for found in self._waiting) >= KEPT_FOUND:
+            self._write()
 
-    def _write(self, tx: Tx) -> None:
-        self._fence(tx)
-        searches.put_found(tx, self._context.job.id, self._waiting, self._runner.looking.results)
+    def _write(self) -> None:
+        """What was found and how far the search is, in one transaction: one for each point would take longer
+        than the search."""
+        job_id, results = self._context.job.id, self._runner.looking.results
+
+        def write(tx: Tx) -> None:
+            self._fence(tx)
+            searches.put_found(tx, job_id, self._waiting, results)
+            searches.update_points(tx, job_id, self._ended)
+
+        self._context.transact(write)
         self._waiting.clear()
+        self._ended.clear()
+        self._written_at = self._runner.clock.monotonic()
 
     def _blocks(self, entry: InScope, criteria: Criteria) -> Iterator[tuple[OpenBlock, list[ItemRow]]]:
         """Each block of the point's index with what is found in it; a lost index is made anew, once.
@@ -175,19 +197,20 @@ class _Search:
         The new one has the same blocks, since where they end is decided by paths alone; so what was looked at
         stays looked at.
         """
-        index, store = self._index(entry), self._store(entry)
+        store = self._store(entry)
         blocks: list[OpenBlock] | None = None
         position, is_rebuilt = 0, False
         while blocks is None or position < len(blocks):
             try:
                 if blocks is None:
-                    blocks = list(open_blocks(store, index.point_id, index.build or ""))
+                    blocks = list(open_blocks(store, entry.point.point_id, entry.build or ""))
                     continue
                 rows = self._rows(entry, blocks[position], criteria)
             except (ObjectMissing, Damaged) as error:
                 if is_rebuilt:
                     raise
                 is_rebuilt = True
+                index = self._index(entry)  # it may be gone, or another by now
                 _log.warning("an index is made anew", extra={"point": index.point_id, "error": str(error)})
                 blocks = self._rebuilt(store, index, blocks)
                 continue
