@@ -41,6 +41,7 @@ def test_an_air_gapped_vault_stands_up_to_every_call(besieged: Besieged) -> None
     besieged.assert_restores()
 
 
+@pytest.mark.slow
 def test_neither_teams_nor_restore_access_open_a_way_to_delete(besieged: Besieged) -> None:
     turn_into_air_gapped(besieged)
     client, vault = besieged.client(), besieged.house.vault

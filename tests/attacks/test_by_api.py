@@ -72,6 +72,7 @@ def test_a_vault_that_is_locked_for_ever_stands_up_to_every_call(besieged: Besie
     besieged.assert_restores()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("off", [-3650 * DAY, 3650 * DAY], ids=["ten years back", "ten years ahead"])
 def test_a_clock_that_is_set_wrong_helps_nobody(besieged: Besieged, off: timedelta) -> None:
     besieged.lock_for_ever()

@@ -90,6 +90,7 @@ def test_letting_a_hold_go_opens_no_lock(besieged: Besieged) -> None:
     besieged.assert_restores()
 
 
+@pytest.mark.slow
 def test_one_hold_let_go_leaves_the_other_ones(besieged: Besieged) -> None:
     ids = [hold(besieged, VaultNames=["Default"]), hold(besieged, ResourceIdentifiers=[resource(besieged)])]
     besieged.keep()

@@ -13,6 +13,7 @@ from safehold.records import tables, tables_locking
 from safehold.store.key_proof import OF_THE_VAULT
 from tests.attacks.conftest import DAY, Besieged
 
+pytestmark = pytest.mark.slow
 OPEN = {"is_locked": False, "lock_is_final": False, "lock_date": None, "max_retention_days": None}
 
 
