@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from safehold.core.errors import (
     InvalidParameterValue,
@@ -18,7 +19,8 @@ from safehold.core.errors import (
 from safehold.domain.copy_requests import CopyJobRequest
 from safehold.domain.lifecycle import Lifecycle
 from safehold.domain.recovery_points import PointStatus, StorageClass
-from safehold.records import recovery_points
+from safehold.domain.vaults import VaultType
+from safehold.records import recovery_points, tables
 from safehold.records.engine import Catalog
 from tests.api.job_world import (
     ACCOUNT,
@@ -222,3 +224,33 @@ def test_the_request_is_kept_as_it_was(world: World) -> None:
     request = CopyJobRequest.from_json(world.job(start(world)).request)
     assert CopyJobRequest.from_json(replace(request).to_json()) == request
     assert (request.source_point_id, request.source_vault_id) == ("p-1", "v-1")
+
+
+def test_a_copy_in_an_air_gapped_vault_has_an_arn_of_backups_own(world: World) -> None:
+    away = world.client(site="us-west-2")
+    away.call(
+        "CreateLogicallyAirGappedBackupVault",
+        BackupVaultName="Away",
+        MinRetentionDays=7,
+        MaxRetentionDays=70,
+    )
+    shared = a_point(id="p-2", arn=POINT + "2", resource_arn=SHARE, resource_type="FSx")
+    with world.catalog.begin() as tx:
+        recovery_points.insert_if_new(tx, shared)
+    job_id = start(world, RecoveryPointArn=POINT + "2")
+    request = CopyJobRequest.from_json(world.job(job_id).request)
+    assert request.destination_point_arn == (
+        f"arn:aws:backup:us-west-2:{ACCOUNT}:recovery-point:{job_id.lower()}"
+    )
+    other = CopyJobRequest.from_json(
+        world.job(start(world, RecoveryPointArn=POINT + "2", DestinationBackupVaultArn=AWAY + "2")).request
+    )
+    assert other.destination_point_arn.startswith(f"arn:aws:fsx:us-west-2:{ACCOUNT}:backup/")
+
+
+def test_a_restore_access_vault_gives_no_copies(world: World) -> None:
+    with world.catalog.begin() as tx:
+        access = VaultType.RESTORE_ACCESS
+        tx.execute(update(tables.vault).where(tables.vault.c.id == "v-1").values(vault_type=access))
+    with pytest.raises(InvalidRequest, match="not copied"):
+        start(world)

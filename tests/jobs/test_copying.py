@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from safehold.api.call import ApiConfig, Principal
 from safehold.api.local import LocalClient
@@ -17,10 +18,11 @@ from safehold.domain.copy_requests import Destination, copy_job, destination_of
 from safehold.domain.jobs import Job, JobKind
 from safehold.domain.lifecycle import Lifecycle
 from safehold.domain.recovery_points import RecoveryPoint
-from safehold.domain.vaults import Vault
+from safehold.domain.vaults import Vault, VaultType
 from safehold.jobs.runners.copy import CopyRunner
 from safehold.records import jobs, recovery_points, tags, vaults
 from safehold.records.jobs import JobFilter
+from safehold.records.tables import vault as table
 from tests.jobs.test_runners import (
     House,
     contents,
@@ -150,10 +152,6 @@ def test_a_locked_vault_takes_no_copy_outside_its_bounds(house: House, away: Vau
     fill(house.tree)
     backup = house.back_up()
     with house.catalog.begin() as tx:
-        from sqlalchemy import update
-
-        from safehold.records.tables import vault as table
-
         tx.execute(
             update(table)
             .where(table.c.id == away.id)
@@ -188,3 +186,14 @@ def test_what_an_attempt_left_behind_is_taken_back(house: House, away: Vault) ->
         runner.discard(job)
     assert house.access.for_reading(away).is_deleted(job.id.lower())
     runner.discard(replace(job, vault_arn=away.arn + "x"))
+
+
+def test_a_vault_for_restores_takes_no_copy(house: House, away: Vault) -> None:  # noqa: F811
+    fill(house.tree)
+    backup = house.back_up()
+    with house.catalog.begin() as tx:
+        for_restores = update(table).where(table.c.id == away.id)
+        tx.execute(for_restores.values(vault_type=VaultType.RESTORE_ACCESS))
+    job = copied(house, backup, away)
+    assert (job.state, job.recovery_point_arn) == ("FAILED", backup.recovery_point_arn)
+    assert "for restores only" in str(job.status_message)

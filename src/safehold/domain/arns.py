@@ -130,5 +130,10 @@ def recovery_point_arn(
     return _backup_arn(site, account_id, f"recovery-point:{name}")
 
 
+def own_point_arn(site: str, account_id: str, point_id: str) -> str:
+    """The ARN of a point of AWS Backup's own, as every point in a logically air-gapped vault has it."""
+    return _backup_arn(site, account_id, f"recovery-point:{point_id.lower()}")
+
+
 def _backup_arn(site: str, account_id: str, resource: str) -> str:
     return f"arn:{PARTITION}:backup:{site}:{account_id}:{resource}"

@@ -20,9 +20,13 @@ from safehold.domain.backup_requests import CreatedBy
 from safehold.domain.jobs import Job, JobKind
 from safehold.domain.lifecycle import ALWAYS, Lifecycle, lifecycle_fault
 from safehold.domain.recovery_points import PointStatus, RecoveryPoint, StorageClass
-from safehold.domain.vaults import Vault
+from safehold.domain.vaults import Vault, VaultType
 
 COPYABLE = frozenset({PointStatus.COMPLETED, PointStatus.AVAILABLE, PointStatus.PARTIAL})
+SAME_ORGANIZATION = (
+    "Copy job failed. This release of Safehold does not copy between accounts: the access policies of "
+    "vaults, which have to allow it, are not evaluated yet."
+)
 OTHER_ACCOUNT = (
     "Copy job failed. Both source and destination account must be a member of the same organization."
 )
@@ -77,6 +81,8 @@ def destination_of(arn: str) -> Destination:
 
 def check_copyable(point: RecoveryPoint, source: Vault, destination: Destination) -> None:
     """Raise what StartCopyJob answers when that point cannot be copied there."""
+    if source.vault_type is VaultType.RESTORE_ACCESS:
+        raise InvalidRequest("Recovery points in a restore access backup vault can be restored, not copied")
     if source.arn == destination.arn:
         raise InvalidRequest("The source and the destination backup vault must not be the same")
     if point.status not in COPYABLE:
@@ -116,23 +122,16 @@ def copy_job(
     lifecycle: Lifecycle | None,
     role_arn: str,
     now: datetime,
+    is_air_gapped: bool = False,
     created_by: CreatedBy | None = None,
     backup_job_id: str | None = None,
 ) -> Job:
-    """The job row, state CREATED."""
+    """The job row, state CREATED. `is_air_gapped`: the destination is a logically air-gapped vault."""
     request = CopyJobRequest(
         source_point_id=point.id,
         source_vault_arn=source.arn,
         source_vault_id=source.id,
-        # named before it is made, and by the job alone: a step that runs twice names the same point
-        destination_point_arn=arns.recovery_point_arn(
-            point.resource_type,
-            point.resource_arn,
-            site=destination.site,
-            account_id=destination.account_id,
-            point_id=job_id,
-            created_at=point.created_at,
-        ),
+        destination_point_arn=_name(job_id, point, destination, is_air_gapped=is_air_gapped),
         lifecycle=lifecycle,
         created_by=created_by,
         backup_job_id=backup_job_id,
@@ -153,4 +152,18 @@ def copy_job(
         role_arn=role_arn,
         recovery_point_arn=point.arn,
         size_bytes=point.size_bytes,
+    )
+
+
+def _name(job_id: str, point: RecoveryPoint, destination: Destination, *, is_air_gapped: bool) -> str:
+    """The copy's ARN, by the job alone, before it is made: a step that runs twice names the same point."""
+    if is_air_gapped:
+        return arns.own_point_arn(destination.site, destination.account_id, job_id)
+    return arns.recovery_point_arn(
+        point.resource_type,
+        point.resource_arn,
+        site=destination.site,
+        account_id=destination.account_id,
+        point_id=job_id,
+        created_at=point.created_at,
     )

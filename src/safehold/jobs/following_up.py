@@ -12,7 +12,7 @@ from safehold.domain.jobs import Job
 from safehold.domain.point_indexes import index_job, new_index
 from safehold.domain.recovery_points import RecoveryPoint
 from safehold.domain.scans import ScanMode, ScanRequest, scan_job
-from safehold.domain.vaults import Vault
+from safehold.domain.vaults import Vault, VaultType
 from safehold.records import jobs, point_indexes, vaults
 from safehold.records.tx import Tx
 
@@ -25,7 +25,9 @@ def follow_up(tx: Tx, point: RecoveryPoint, request: BackupRequest, *, now: date
     source = vaults.find_by_id(tx, point.vault_id) if request.copies else None
     if source is not None:
         for wanted in request.copies:
-            jobs.insert_job(tx, _copy(point, source, wanted, now=now))
+            target = vaults.find_by_arn(tx, wanted.destination_vault_arn)
+            is_air_gapped = target is not None and target.vault_type is VaultType.AIR_GAPPED
+            jobs.insert_job(tx, _copy(point, source, wanted, is_air_gapped=is_air_gapped, now=now))
     vault = vaults.find_by_id(tx, point.vault_id) if request.scans else None
     if vault is not None:
         for planned in request.scans:
@@ -44,7 +46,9 @@ def _scan(
     return scan_job(new_upper_id(), point, vault, wanted, role_arn=point.role_arn, now=now)
 
 
-def _copy(point: RecoveryPoint, source: Vault, wanted: CopyRequest, *, now: datetime) -> Job:
+def _copy(
+    point: RecoveryPoint, source: Vault, wanted: CopyRequest, *, is_air_gapped: bool, now: datetime
+) -> Job:
     """The copy that a rule asks for; one that cannot be made is a job too, which fails and says why."""
     arn = wanted.destination_vault_arn
     try:
@@ -63,6 +67,7 @@ def _copy(point: RecoveryPoint, source: Vault, wanted: CopyRequest, *, now: date
         lifecycle=lifecycle,
         role_arn=point.role_arn or "",
         now=now,
+        is_air_gapped=is_air_gapped,
         created_by=point.created_by,
         backup_job_id=point.job_id,
     )

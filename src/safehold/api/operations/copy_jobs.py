@@ -24,7 +24,7 @@ from safehold.domain.copy_requests import (
 from safehold.domain.job_states import JobState
 from safehold.domain.jobs import Job, JobKind
 from safehold.domain.quotas import check_room
-from safehold.domain.vaults import Vault
+from safehold.domain.vaults import Vault, VaultType
 from safehold.records import jobs, vaults
 from safehold.records.jobs import JobFilter
 
@@ -96,6 +96,7 @@ def _wanted(call: Call, req: Request) -> Job:
         lifecycle=lifecycle if lifecycle is None else replace(lifecycle, delete_after_event=None),
         role_arn=req["IamRoleArn"],
         now=call.now,
+        is_air_gapped=target is not None and target.vault_type is VaultType.AIR_GAPPED,
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from safehold.core.clock import Clock, to_micros
 from safehold.domain import locking
 from safehold.domain.air_gap import check_takes_points
-from safehold.domain.copy_requests import OTHER_ACCOUNT, CopyJobRequest, destination_of
+from safehold.domain.copy_requests import OTHER_ACCOUNT, SAME_ORGANIZATION, CopyJobRequest, destination_of
 from safehold.domain.job_states import JobState
 from safehold.domain.jobs import Job
 from safehold.domain.recovery_points import PointStatus, RecoveryPoint, with_lifecycle
@@ -24,7 +24,7 @@ from safehold.jobs.context import JobContext
 from safehold.jobs.locks import retention_for
 from safehold.jobs.outcome import Outcome, failed
 from safehold.jobs.vaults import VaultAccess
-from safehold.records import point_locks, recovery_points, tags, vaults
+from safehold.records import organizations, point_locks, recovery_points, tags, vaults
 from safehold.records.engine import Catalog
 from safehold.records.tx import Tx
 from safehold.store.copying import CopyOrder, copy_point
@@ -111,10 +111,11 @@ def _plan(tx: Tx, job: Job) -> _Plan | Outcome:
     request = CopyJobRequest.from_json(job.request)
     destination = destination_of(job.vault_arn or "")
     if destination.account_id != job.account_id:
-        return failed(OTHER_ACCOUNT, category="InvalidParameters")
+        return failed(_account_fault(tx, job, destination.account_id), category="InvalidParameters")
     target = vaults.find_by_arn(tx, destination.arn)
     if target is None:
         return failed(NO_VAULT.format(arn=destination.arn), category="VaultNotFound")
+    check_takes_points(target)
     if target.id == request.source_vault_id:
         return failed(SAME_VAULT, category="InvalidParameters")
     source = vaults.find_by_id(tx, request.source_vault_id)
@@ -129,6 +130,12 @@ def _plan(tx: Tx, job: Job) -> _Plan | Outcome:
     )
     own_tags, earlier = tags.of(tx, point.arn), [known.id for known in there]
     return _Plan(job, request, source, target, point, own_tags, earlier)
+
+
+def _account_fault(tx: Tx, job: Job, other_account_id: str) -> str:
+    """Why there is no copy to another account. Source: AWS Backup Developer Guide, "Cross-account backup"."""
+    own, other = (organizations.of_account(tx, account) for account in (job.account_id, other_account_id))
+    return OTHER_ACCOUNT if own is None or own != other else SAME_ORGANIZATION
 
 
 def _order(plan: _Plan) -> CopyOrder:
