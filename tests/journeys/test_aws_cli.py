@@ -55,19 +55,17 @@ def aws(tmp_path: Path) -> Iterator[Aws]:
 def test_the_services_beside_backup_answer_the_cli(aws: Aws) -> None:
     trust = {"Effect": "Allow", "Principal": {"Service": "backup.amazonaws.com"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    made = aws("iam", "create-role", "--role-name", "nightly", "--assume-role-policy-document", document)
+    aws("iam", "create-role", "--role-name", "nightly", "--assume-role-policy-document", document)
     policy = "arn:aws:iam::aws:policy/service-role/AWSBackupServiceRolePolicyForBackup"
     aws("iam", "attach-role-policy", "--role-name", "nightly", "--policy-arn", policy)
     attached = aws("iam", "list-attached-role-policies", "--role-name", "nightly")
     assert attached["AttachedPolicies"][0]["PolicyArn"] == policy
-    assert made["Role"]["Arn"] in [role["Arn"] for role in aws("iam", "list-roles")["Roles"]]
-    (alias,) = aws("kms", "list-aliases")["Aliases"]
-    key = aws("kms", "describe-key", "--key-id", alias["AliasName"])["KeyMetadata"]
+    key = aws("kms", "describe-key", "--key-id", "alias/aws/backup")["KeyMetadata"]
+    assert key["KeyManager"] == "AWS"
     made = aws("backup", "create-backup-vault", "--backup-vault-name", "tagged", "--backup-vault-tags", "a=b")
     found = aws("resourcegroupstaggingapi", "get-resources", "--tag-filters", "Key=a,Values=b")
     assert [each["ResourceARN"] for each in found["ResourceTagMappingList"]] == [made["BackupVaultArn"]]
-    shown = aws("backup", "describe-backup-vault", "--backup-vault-name", "tagged")
-    assert shown["EncryptionKeyArn"] == key["Arn"]
+    assert aws("organizations", "create-organization")["Organization"]["FeatureSet"] == "ALL"
     refused = aws.run("iam", "get-role", "--role-name", "nobody")
     assert "NoSuchEntity" in refused.stderr
 

@@ -8,9 +8,10 @@ from typing import Any
 from safehold.cli.declaring import all_sources
 from safehold.cli.installation import Installation
 from safehold.cli.listing import job_rows, paged
+from safehold.domain.event_delivery import DeliveryState
 from safehold.jobs import lock_keeping
 from safehold.jobs.scrubbing import alarms
-from safehold.records import nodes, scrubs, vaults
+from safehold.records import events, nodes, scrubs, vaults
 from safehold.store.scrub import is_overdue
 
 JOBS_SEEN = 1000
@@ -41,8 +42,18 @@ def summary(installation: Installation) -> dict[str, Any]:
         "scrubs": scrubbed,
         "locks": locks,
         "troubles": [alarm for each in scrubbed + locks for alarm in each["alarms"]]
+        + _dead_events(installation)
         + _troubles(sources, jobs),
     }
+
+
+def _dead_events(installation: Installation) -> list[str]:
+    with installation.catalog.read() as tx:
+        counts = events.counts(tx)
+    dead = {target: count for (target, state), count in counts.items() if state is DeliveryState.DEAD}
+    return [
+        f"{count} events could not be delivered to {target}: events --dead" for target, count in dead.items()
+    ]
 
 
 def _scrubs(installation: Installation) -> list[dict[str, Any]]:
