@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 
-from safehold.core.errors import RootKeyError
+from safehold.core.errors import CatalogUnavailable, RootKeyError
 from safehold.core.secrets import RootKey, SecretBox
 from safehold.domain.access_keys import AccessKey
 from safehold.records.engine import Catalog
@@ -167,8 +168,8 @@ class KeyLookup:
         noted = self._noted.get(key_id)
         if noted is not None and abs(now - noted) < NOTED_EVERY:
             return
-        with self._catalog.begin() as tx:
-            mark_used(tx, key_id, service=service, site=site, now=now)
+        with contextlib.suppress(CatalogUnavailable), self._catalog.begin() as tx:
+            mark_used(tx, key_id, service=service, site=site, now=now)  # else the next time that it is due
         if len(self._noted) >= NOTED_KEYS:
             self._noted.clear()
         self._noted[key_id] = now
