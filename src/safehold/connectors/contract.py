@@ -120,7 +120,11 @@ class Capture(Protocol):
         """A large item's bytes in blocks, and the item as it is now; None when it vanished (told by skip)."""
 
     def open_volume(self, item: Item, before: Item | None) -> Blocks:
-        """The bytes of an item of kind VOLUME; `before` is the one of the previous point, if there is one."""
+        """The bytes of an item of kind VOLUME; `before` is the one of the previous point, if there is one.
+
+        A volume that `listings` gave as the very object of the previous tree is asked for all the same when a
+        backup of it was cut off: the reading then goes on in the middle.
+        """
 
 
 class Writer(Protocol):

@@ -16,14 +16,14 @@ from safehold.domain.items import CONTENT_KINDS, Item, ItemKind, Listing, Previo
 from safehold.store.checkpointing import Checkpointing
 from safehold.store.checkpoints import Unfinished
 from safehold.store.chunking import SMALL_BYTES, InMemory, Readable
-from safehold.store.contents import GetPage, Part, encode_content
+from safehold.store.contents import GetPage, Part, encode_content, encode_pages, page_parts
 from safehold.store.points import PointStats
 from safehold.store.reading import Batch, ItemReader, ReadItem, Take
 from safehold.store.resuming import BEGUN
 from safehold.store.session import Session
 from safehold.store.tree_writer import Known, TreeWriter
 from safehold.store.trees import PageCutter
-from safehold.store.volumes import Blocks, VolumeTaker
+from safehold.store.volumes import PAGE_BLOCKS, Blocks, VolumeTaker
 from safehold.store.volumes import Known as KnownVolume
 
 AHEAD_BYTES = 16 << 20
@@ -225,7 +225,7 @@ class Backup:
             if item.kind in CONTENT_KINDS:
                 stats.files += 1
                 if item.content is None and item.kind == ItemKind.VOLUME:
-                    opened.items[position] = self._take_volume(known, item)
+                    opened.items[position] = self._take_volume(listing.path, known, item)
                 elif item.content is None and item.size_bytes > SMALL_BYTES:
                     opened.items[position] = self._take_large(listing.path, known, item)
                 settled = opened.items[position]
@@ -263,17 +263,23 @@ class Backup:
         size = sum(part.length for part in parts)
         return self._settle(known, as_read, encode_content(parts, self._session.put_page), size)
 
-    def _take_volume(self, known: Known, item: Item) -> Item:
-        before = self._whole_volume(known.get(item.name))
+    def _take_volume(self, directory: bytes, known: Known, item: Item) -> Item:
+        # INVARIANT: what changed is told against the point. What an attempt that was cut off has taken since
+        # may hold blocks that are by now again what they were then, and so are not told.
+        resumed = self._resumed
+        last = known.get(item.name) if resumed is None else resumed.of_point(directory, item.name)
+        before = self._whole_volume(last)
         volume = self._source.open_volume(item, before)
         blocks = _WatchedBlocks(volume, self._session.stats, self._advance)
         taker = VolumeTaker(self._session.add_cut, self._session.put_page, self._get_page)
         try:
             held = KnownVolume(before.content or b"", before.size_bytes) if before is not None else None
+            told = partial(self._told_within_volume, directory, item) if self._checkpoints else None
             try:
-                content = taker.take(blocks, item.size_bytes, held)
+                done = self._pages_so_far(directory, item)
+                content = taker.take(blocks, item.size_bytes, held, done=done, after_page=told)
             except (Damaged, ObjectMissing):  # the list of before cannot be read: nothing is built upon it
-                content = taker.take(blocks, item.size_bytes, None)
+                content = taker.take(blocks, item.size_bytes, None, after_page=told)
         finally:
             volume.close()
         self._session.stats.read_items += 1
@@ -294,12 +300,28 @@ class Backup:
         content.skip_to(begun.unfinished.done_bytes)
         return begun.parts
 
+    def _pages_so_far(self, directory: bytes, item: Item) -> Sequence[Part]:
+        """What an earlier attempt read of the volume, if it is the same one: whole pages of its list."""
+        begun = self._resumed.take_begun(directory, item) if self._resumed is not None else None
+        return [] if begun is None else page_parts(begun.unfinished.item.content or b"", self._get_page)
+
+    def _told_within_volume(self, directory: bytes, item: Item, pages: Sequence[Part]) -> None:
+        """Another page of a volume's list was taken in."""
+        if self._checkpoints is not None and self._checkpoints.is_due():
+            content = encode_pages(pages, self._session.put_page, fan_out=PAGE_BLOCKS)
+            self._make_checkpoint(directory, item, content, pages)
+
     def _told_within(self, directory: bytes, as_read: Item, parts: list[Part]) -> None:
         """Another chunk of a long item was taken in."""
         if self._checkpoints is None or not self._checkpoints.is_due():
             return
         content = encode_content(parts, self._session.put_page)
-        item = Item(as_read.name, as_read.kind, as_read.size_bytes, as_read.facts, content)
+        self._make_checkpoint(directory, as_read, content, parts)
+
+    def _make_checkpoint(self, directory: bytes, item: Item, content: bytes, parts: Sequence[Part]) -> None:
+        """Within a long item, of which `content` stands for `parts`."""
+        assert self._checkpoints is not None
+        item = Item(item.name, item.kind, item.size_bytes, item.facts, content)
         done_bytes = sum(part.length for part in parts)
         unfinished = Unfinished(directory=directory, item=item, done_bytes=done_bytes)
         self._checkpoints.make(self._root_item(self._trees.so_far()), [unfinished])

@@ -70,6 +70,10 @@ class ResumedTree(PreviousTree):
     def is_of_this_run(self, directory: bytes, name: bytes) -> bool:
         return name in self._so_far.listing(directory) or name in self._begun.get(directory, {})
 
+    def of_point(self, directory: bytes, name: bytes) -> Item | None:
+        """The item as the previous point alone has it."""
+        return self._before.listing(directory).get(name)
+
     def root_page(self, directory: bytes, name: bytes) -> bytes | None:
         """Of the tree of what was taken in of that sub-directory; None when nothing was."""
         item = self._so_far.listing(directory).get(name)

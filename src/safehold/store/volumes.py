@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count as counted
-from itertools import groupby
+from itertools import groupby, islice
 from typing import NamedTuple, Protocol, TypeAlias
 
 from safehold.core.errors import SourceError
@@ -60,18 +60,30 @@ class VolumeTaker:
         self._put_page = put_page
         self._get_page = get_page
 
-    def take(self, blocks: Blocks, size_bytes: int, known: Known | None) -> bytes:
+    def take(
+        self,
+        blocks: Blocks,
+        size_bytes: int,
+        known: Known | None,
+        *,
+        done: Sequence[Part] = (),
+        after_page: Callable[[Sequence[Part]], None] | None = None,
+    ) -> bytes:
         """Read what changed since `known`, or everything where that is not known; returns the content list.
 
+        done        the list's pages as far as they were taken in before
+        after_page  called with all pages so far, after each of them
         Raises SourceError, StoreError.
         """
         touched = _touched(blocks.changed, size_bytes) if known is not None else None
         if -(-size_bytes // BLOCK_BYTES) <= INLINE_RECORDS:
             return encode_content(self._short(blocks, size_bytes, known, touched), self._put_page)
         before = _by_offset(page_parts(known.content, self._get_page)) if known is not None else {}
-        pages = [
-            self._page(blocks, extent, before.get(extent[0]), touched) for extent in _extents(size_bytes)
-        ]
+        pages = list(done)
+        for extent in islice(_extents(size_bytes), len(pages), None):
+            pages.append(self._page(blocks, extent, before.get(extent[0]), touched))
+            if after_page is not None:
+                after_page(pages)
         return encode_pages(pages, self._put_page, fan_out=PAGE_BLOCKS)
 
     def _short(
