@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from safehold.core.errors import ConfigError
-from safehold.store.backends.places import check_storage, open_place
+from safehold.store.backends.places import check_storage, lock_trouble, open_place
 from safehold.store.backends.s3_connection import S3Place, connect, parse_place
 from safehold.store.backends.selftest import Abilities, require, self_test
 from tests.fixtures.seaweed import Seaweed
@@ -109,6 +109,24 @@ def test_a_bucket_that_locks_everything_by_itself_is_refused_before_anything_is_
             ask()
         assert "default retention" in told.value.hint
     assert client.list_object_versions(Bucket=bucket).get("Versions", []) == []
+
+
+def test_whether_a_vaults_place_still_locks_is_asked_again(
+    seaweed: Seaweed, locking_bucket: str, plain_bucket: str
+) -> None:
+    """A bucket that was right when the vault was put there may be set otherwise since."""
+    assert lock_trouble(seaweed.url(locking_bucket, "site"), "v") is None
+    assert lock_trouble(seaweed.url(plain_bucket, "site"), "v") == "its bucket has no object lock"
+    client, bucket = seaweed.client(), f"later-{uuid.uuid4().hex[:8]}"
+    client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    assert lock_trouble(seaweed.url(bucket, "site"), "v") is None
+    rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 3}}
+    client.put_object_lock_configuration(
+        Bucket=bucket,
+        ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule},  # type: ignore[typeddict-item]
+    )
+    told = lock_trouble(seaweed.url(bucket, "site"), "v")
+    assert told == "its bucket locks every object by itself (COMPLIANCE 3 days)"
 
 
 @pytest.mark.parametrize(
