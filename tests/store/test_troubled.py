@@ -19,7 +19,7 @@ from safehold.store.verify import verify
 from tests.store.troubled import TREES, WORKS, cases, some_of, try_out, vault
 from tests.store.vaults import back_up, flat, open_store, restore
 
-A_FEW, MANY, ALL = 3, 150, 1 << 30
+A_FEW, MANY, ALL = 3, 0, 1 << 30
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,7 @@ def base() -> MemoryBackend:
 def test_trouble_at_any_operation_of_it_harms_nothing(base: MemoryBackend, work: str, most: int) -> None:
     found = list(cases(WORKS[work], base))
     assert len(found) > 10
+    most = most or WORKS[work].many
     wrong = {
         case: what for case in some_of(found, most, seed=1) if (what := try_out(WORKS[work], base, case))
     }

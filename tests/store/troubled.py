@@ -166,11 +166,15 @@ def _discard(what: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """before: what is done to the vault on a sound place; is_sound: are all kept points whole then?"""
+    """before: what is done to the vault on a sound place; is_sound: are all kept points whole then?
+
+    many: of its cases that the slow tier takes, when there are more
+    """
 
     run: Callable[[VaultWorld], None]
     before: Callable[[VaultWorld], None] = _nothing
     is_sound: bool = True
+    many: int = 150
 
 
 WORKS: dict[str, Work] = {
@@ -188,9 +192,9 @@ WORKS: dict[str, Work] = {
     "a new index": Work(lambda world: _discard(rebuild_index(world.store(), dry_run=False))),
     "a change of keys": Work(_change_keys),
     "a move to cold storage": Work(_cool),
-    "a collection of what was moved": Work(collect, _cool),
-    "a collection of what is cold": Work(collect, _cool_and_delete),
-    "a second move": Work(_cool, _cool),
+    "a collection of what was moved": Work(collect, _cool, many=40),
+    "a collection of what is cold": Work(collect, _cool_and_delete, many=40),
+    "a second move": Work(_cool, _cool, many=40),
     "a scrub": Work(
         lambda world: _discard(scrub(world.store(), budget_bytes=1 << 30, clock=world.clock, pause=_pass))
     ),
