@@ -39,6 +39,7 @@ def test_a_point_is_moved_and_the_api_shows_it_as_cold(data: Path, run: Run, col
     assert (report["refused"], report["was_cold"]) == (None, False)
     assert report["new_bytes"] == report["bytes"] > 0
     assert list(cold.rglob("cold/*"))
+    assert list(store_of(data).backend.list("intents/")) == []  # collection waits for nobody
     with opened(data) as installation:
         assert installation.client.call("DescribeRecoveryPoint", **where)["StorageClass"] == "COLD"
     again = run("store", "cool", "p")

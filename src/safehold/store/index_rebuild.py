@@ -75,7 +75,8 @@ class Rebuild:
         self.report.unreadable_fragments = len(self._index.unreadable)
         self._known = IdSet()  # entries that objects have, by chunk and place
         self._names = [info.name for kind in CHUNK_FOLDERS for info in store.backend.list(kind.folder)]
-        self._listed = set(self._names)
+        self._cold = [info.name for info in store.backend.list(ObjectType.COLD.folder)]
+        self._listed = {*self._names, *self._cold}
 
     def run(self, *, dry_run: bool, is_confirmed: bool) -> RebuildReport:
         if not (dry_run or is_confirmed):
@@ -155,9 +156,7 @@ class Rebuild:
 
     def _cold_objects(self) -> Iterator[tuple[ObjectRef, Directory]]:
         """As their labels say: an archive is asked for nothing."""
-        store = self._store
-        self._listed.update(info.name for info in store.backend.list(ObjectType.COLD.folder))
-        for pair in cold_directories(store.backend, store.object, tell=self._tell_error):
+        for pair in cold_directories(self._cold, self._store.object, tell=self._tell_error):
             self.report.objects += 1
             yield pair
 

@@ -6,17 +6,16 @@ archive for anything, and an object without a label is one that nobody has ever 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 import msgspec
 
 from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing, StoreError
-from safehold.store.backends.contract import Backend
 from safehold.store.decoding import UNREADABLE
 from safehold.store.objects import Directory, SealedObject
 from safehold.store.places import ObjectRef
-from safehold.store.tiers import COLD, label_of
+from safehold.store.tiers import label_of
 
 VERSION = 1
 
@@ -67,16 +66,19 @@ def read_label(open_object: Open, cold_name: str) -> Label:
 
 
 def cold_directories(
-    backend: Backend, open_object: Open, *, tell: Callable[[str, StoreError], None] = lambda name, error: None
+    names: Iterable[str],
+    open_object: Open,
+    *,
+    tell: Callable[[str, StoreError], None] = lambda name, error: None,
 ) -> Iterator[tuple[ObjectRef, Directory]]:
-    """What every object in `cold/` that is there and has a label holds; of others `tell` hears.
+    """What each of these objects in `cold/` holds, if it has a label; of others `tell` hears.
 
     Reads labels alone.
     """
-    for info in backend.list(COLD):
+    for name in names:
         try:
-            label = read_label(open_object, info.name)
+            label = read_label(open_object, name)
         except (Damaged, KeyMismatch, ObjectMissing) as error:
-            tell(info.name, error)
+            tell(name, error)
             continue
         yield label.ref, label.directory

@@ -77,7 +77,8 @@ class CompleteIndex:
     def _uncovered_directories(self) -> Iterator[tuple[ObjectRef, Directory]]:
         for opened in self._open_uncovered():
             yield ObjectRef(opened.name, opened.seal.header), opened.directory
-        for ref, directory in cold_directories(self._backend, self._open_object):
+        names = (info.name for info in self._backend.list(ObjectType.COLD.folder))
+        for ref, directory in cold_directories(names, self._open_object):
             if not self._is_covered(ref.name):
                 yield ref, directory
 
