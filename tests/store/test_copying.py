@@ -314,7 +314,7 @@ def test_where_windows_end_does_not_matter(
 
 
 @pytest.mark.slow
-def test_every_frame_is_read_once_and_in_its_packs_order() -> None:
+def test_every_frame_is_read_once() -> None:
     source = open_store()
     back_up(source, "p", wide() | {b"long": noise(40 * MIB, 3)})
     again, read = measured(open_store(source.backend))
