@@ -7,13 +7,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from safehold.core.errors import ObjectLocked, StoreUnavailable
+from safehold.core.errors import CatalogUnavailable, ObjectLocked, StoreUnavailable
 from safehold.domain.backup_requests import BackupRequest
 from safehold.domain.jobs import Job
 from safehold.domain.lifecycle import Lifecycle
+from safehold.domain.vaults import Vault
 from safehold.jobs import lock_keeping
 from safehold.jobs.lock_keeping import LockKeeping, alarms, points_to_lock, state_of
-from safehold.records import point_locks, settings, tables, tables_locking, vault_locks
+from safehold.records import point_locks, settings, tables, tables_locking, vault_locks, vaults
 from safehold.store.backends.contract import LockMode, Retention
 from safehold.store.backends.local_locks import LockingLocalBackend
 from safehold.store.locking import LOCKED_FOLDERS, first_version, needs_locks
@@ -247,4 +248,22 @@ def test_a_job_from_before_the_lock_that_ended_since_is_found_within_a_minute(ho
     assert points_to_lock(house.catalog, house.vault, house.clock.at) == 1
     house.clock.at += timedelta(seconds=60)
     worker.work()
+    assert points_to_lock(house.catalog, house.vault, house.clock.at) == 0
+
+
+def test_a_catalog_that_is_away_is_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(house.tree)
+    back_up(house)
+    lock(house)
+    worker = LockKeeping(house.catalog, house.access, house.clock)
+
+    def away(tx: object) -> list[Vault]:
+        raise CatalogUnavailable("the catalog is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(vaults, "every", away)
+        worker.start_due()
+        worker.join()
+    worker.start_due()
+    worker.join()
     assert points_to_lock(house.catalog, house.vault, house.clock.at) == 0

@@ -105,6 +105,7 @@ def test_a_canceled_hold_is_forgotten_when_its_record_was_kept_long_enough(
 ) -> None:
     with catalog.begin() as tx:
         covered(tx, Scope(None, None, None, None), status=HoldStatus.CANCELED, retain_until=NOW)
+        assert (legal_holds.are_over(tx, NOW), legal_holds.are_over(tx, NOW + DAY)) == (False, True)
         assert legal_holds.forget_before(tx, NOW) == []
         assert [hold.id for hold in legal_holds.forget_before(tx, NOW + DAY)] == ["h-1"]
         assert legal_holds.find(tx, "h-1", account_id=ACCOUNT, site=SITE) is None

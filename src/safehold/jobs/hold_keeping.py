@@ -139,6 +139,11 @@ class HoldKeeping:
             legal_holds.update_hold(tx, hold.id, from_status=hold.status, status=status)
 
     def _forget(self) -> None:
+        with (
+            self.catalog.read() as tx
+        ):  # a writer keeps others waiting, and mostly there is nothing to forget
+            if not legal_holds.are_over(tx, self.clock.now()):
+                return
         with self.catalog.begin() as tx:
             for hold in legal_holds.forget_before(tx, self.clock.now()):
                 tags.delete_all(tx, hold.arn)

@@ -54,8 +54,19 @@ class LockKeeping:
     def start_due(self) -> None:
         """Begin what is due, unless it is going on already."""
         if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self.work, name="locks", daemon=True)
+            self._thread = threading.Thread(target=self._try, name="locks", daemon=True)
             self._thread.start()
+
+    def join(self) -> None:
+        """What was begun is done."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _try(self) -> None:
+        try:
+            self.work()
+        except SafeholdError as error:  # the catalog is away: the next start does it
+            _log.warning("locks and holds cannot be seen to", extra={"error": str(error)})
 
     def work(self) -> None:
         """All that is due now is done. One vault's trouble stops no other."""
@@ -78,10 +89,14 @@ class LockKeeping:
         except SafeholdError as error:
             trouble = f"{error} {error.hint}".strip()
             _log.warning("a vault's lock is not kept", extra={"vault": vault.name, "error": trouble})
-        with self.catalog.begin() as tx:
+        self._note(vault, trouble)
+
+    def _note(self, vault: Vault, trouble: str | None) -> None:
+        with self.catalog.read() as tx:  # a writer keeps others waiting, and mostly there is nothing to write
             known = vault_locks.of(tx, vault.id)
-            if known.trouble != trouble:
-                vault_locks.put(tx, vault.id, replace(known, trouble=trouble))
+        if known.trouble != trouble:
+            with self.catalog.begin() as tx:
+                vault_locks.put(tx, vault.id, replace(vault_locks.of(tx, vault.id), trouble=trouble))
 
     def _settled(self, vault: Vault) -> Vault:
         """The vault, its lock final for good from the moment that anybody here saw its date pass."""

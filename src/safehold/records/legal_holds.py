@@ -77,6 +77,12 @@ def update_hold(tx: Tx, hold_id: str, *, from_status: HoldStatus, **values: Any)
     return tx.execute(query).rowcount == 1
 
 
+def are_over(tx: Tx, moment: datetime) -> bool:
+    """Are there records of canceled holds that were to be kept until then?"""
+    over = (t.c.status == HoldStatus.CANCELED, t.c.retain_until < moment)
+    return tx.execute(select(t.c.id).where(*over).limit(1)).first() is not None
+
+
 def forget_before(tx: Tx, moment: datetime) -> list[LegalHold]:
     """Records of canceled holds that were to be kept until then are gone; answers which."""
     over = (t.c.status == HoldStatus.CANCELED, t.c.retain_until < moment)
