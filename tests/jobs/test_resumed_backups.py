@@ -32,6 +32,7 @@ from tests.jobs.test_runners import House, contents, restored
 from tests.jobs.test_runners import house as house
 
 FILES, FILE_BYTES = 300, 2000
+LOAD_FILES = 16  # neighbours that are less are read together, with up to as many more
 TOTAL = FILES * FILE_BYTES
 ENOUGH = TOTAL * 8 // 10
 ALWAYS = 1e-9
@@ -39,7 +40,7 @@ ALWAYS = 1e-9
 
 @pytest.fixture(autouse=True)
 def small_loads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backup, "LOAD_ITEMS", 8)
+    monkeypatch.setattr(backup, "LOAD_ITEMS", LOAD_FILES)
     monkeypatch.setattr(backup, "AHEAD_LOADS", 1)
 
 
@@ -171,7 +172,7 @@ def test_a_worker_that_is_told_to_stop_at_eighty_percent_leaves_the_rest_to_the_
     done = go_on(house, job, second)
     assert (done.state, done.status_message, done.attempt) == ("COMPLETED", None, 2)
     # Between the last checkpoint and the end: a batch that was read ahead, and one that was being taken in.
-    assert second.counting.read_bytes <= TOTAL - ENOUGH + 3 * 15 * FILE_BYTES
+    assert second.counting.read_bytes <= TOTAL - ENOUGH + 3 * 2 * LOAD_FILES * FILE_BYTES
     assert left(house) == []
     assert verify(house.access.for_reading(house.vault), read_data=True).problems == []
     house.restore(done)
@@ -179,6 +180,7 @@ def test_a_worker_that_is_told_to_stop_at_eighty_percent_leaves_the_rest_to_the_
     assert (done.result or {})["stats"]["read_bytes"] == TOTAL
 
 
+@pytest.mark.slow
 def test_of_a_backup_with_one_before_it_what_changed_is_read_once_and_the_rest_not_at_all(
     house: House,
 ) -> None:
@@ -195,7 +197,7 @@ def test_of_a_backup_with_one_before_it_what_changed_is_read_once_and_the_rest_n
     with house.catalog.read() as tx:
         (job_id,) = tx.execute(select(job_table.c.id).where(job_table.c.state == "RUNNING")).scalars()
     done = go_on(house, house.job(job_id), second)
-    assert second.counting.read_bytes <= changed - changed * 8 // 10 + 3 * 15 * FILE_BYTES
+    assert second.counting.read_bytes <= changed - changed * 8 // 10 + 3 * 2 * LOAD_FILES * FILE_BYTES
     house.restore(done)
     assert contents(restored(house)) == contents(house.tree)
 
@@ -216,6 +218,7 @@ def test_a_long_file_is_read_on_from_where_it_was(house: House) -> None:
     assert contents(restored(house)) == contents(house.tree)
 
 
+@pytest.mark.slow
 def test_a_file_that_changed_between_the_attempts_is_as_it_is_now(house: House) -> None:
     job = stopped_at_eighty_percent(house)
     (house.tree / "deep/0/0").write_bytes(b"changed" * 100)
@@ -236,6 +239,7 @@ def test_a_job_that_is_stopped_for_good_leaves_no_checkpoint(house: House) -> No
     assert left(house) == []
 
 
+@pytest.mark.slow
 def test_a_first_attempt_that_fails_leaves_no_checkpoint_in_the_end(house: House) -> None:
     def fail() -> None:
         raise SourceError("the disk went away")
@@ -251,13 +255,14 @@ def test_a_first_attempt_that_fails_leaves_no_checkpoint_in_the_end(house: House
     assert left(house) == []
 
 
+@pytest.mark.slow
 def test_an_attempt_that_lost_its_job_learns_of_it_at_its_next_checkpoint(house: House) -> None:
     def lose() -> None:
         with house.catalog.begin() as tx:
             tx.execute(update(job_table).values(attempt=7))
 
     fill(house)
-    first = worker(house, Counting(lose))
+    first = worker(house, Counting(lose, enough=TOTAL // 2))
     with pytest.raises(Interrupted):
         replace(house, steps=first.steps).back_up()
     assert first.counting.read_bytes < TOTAL
@@ -266,6 +271,7 @@ def test_an_attempt_that_lost_its_job_learns_of_it_at_its_next_checkpoint(house:
     assert "checkpoints/" + noted in left(house)  # the one that it had noted before stands
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_is_gone_costs_the_reading_only(house: House) -> None:
     job = stopped_at_eighty_percent(house)
     backend = house.access.place(house.vault)
