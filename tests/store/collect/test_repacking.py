@@ -90,6 +90,7 @@ def test_a_dry_run_says_which_packs_it_would_store_anew_and_stores_nothing() -> 
 
 
 @pytest.mark.parametrize("is_held", [False, True])
+@pytest.mark.usefixtures("mortal")
 def test_what_a_lock_keeps_is_never_stored_anew(tmp_path: Path, is_held: bool) -> None:
     backend = LockingLocalBackend.create(tmp_path / "vault")
     world = VaultWorld(backend)
