@@ -265,3 +265,11 @@ def test_a_run_may_be_cut_off_anywhere_and_the_next_ones_go_on() -> None:
         assert [name for name in world.names("trash/", "amendments/") if "/index/" not in name] == []
         if not cut:
             return
+
+
+def test_of_a_tombstone_that_is_spent_only_its_number_stays() -> None:
+    world = VaultWorld()
+    back_up(world.store(), "p", {b"a": b"alpha"})
+    world.delete("p")
+    world.collect_for(14)
+    assert world.names("tombstones/") == ["tombstones/00000001.spent"]
