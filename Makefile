@@ -6,7 +6,7 @@
 #   make test-real   the tests against real services
 #   make check       lint, types and rooms only
 #   make bench       the comparison with restic and Borg, into benches/results (BENCH: its options)
-#   make soak        the long trials: kill -9, again and again
+#   make soak        the long trials: 10,000 kills, power cuts below a file system, fuzz under sanitizers, guards taken out
 #   make coverage    branch coverage of the store by its tests; fails below 95 %
 #   make lock        write requirements/*.txt anew from pyproject.toml
 #
