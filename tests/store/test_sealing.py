@@ -12,7 +12,10 @@ from safehold.store.sealing import (
     FOOTER_NUMBER,
     HEADER,
     HEADER_BYTES,
+    MAGIC,
+    SALT_BYTES,
     TAG_BYTES,
+    VERSION,
     NewSeal,
     ObjectSeal,
     ObjectType,
@@ -140,3 +143,13 @@ def test_the_newest_epoch_seals_and_all_open() -> None:
     assert ObjectSeal(both, VAULT, old.header, NAME).open(0, sealed) == b"plain"
     with pytest.raises(KeyMismatch):
         ObjectSeal(KEYS, VAULT, new.header, NAME)
+
+
+@pytest.mark.parametrize("wrong", [{"magic": b"SAFEHOLE"}, {"version": 2}])
+def test_a_header_must_have_both_its_magic_and_its_version(wrong: dict[str, object]) -> None:
+    told: dict[str, object] = {"magic": MAGIC, "version": VERSION, **wrong}
+    header = HEADER.pack(
+        told["magic"], told["version"], ObjectType.PACK, KEYS.newest_epoch, bytes(SALT_BYTES)
+    )
+    with pytest.raises(Damaged):
+        ObjectSeal(KEYS, VAULT, header, NAME)

@@ -16,6 +16,7 @@ from safehold.store.backends.local import LocalBackend
 from safehold.store.backends.memory import MemoryBackend
 from safehold.store.collect.journal import Journal
 from safehold.store.collect.settings import CollectionSettings
+from safehold.store.collect.trash import Trash
 from safehold.store.collect.undeleting import undelete
 from safehold.store.verify import verify
 from tests.store.collect.worlds import DAY, VaultWorld
@@ -273,3 +274,11 @@ def test_of_a_tombstone_that_is_spent_only_its_number_stays() -> None:
     world.delete("p")
     world.collect_for(14)
     assert world.names("tombstones/") == ["tombstones/00000001.spent"]
+
+
+def test_what_was_in_its_place_all_the_time_is_not_left_in_the_trash_when_it_is_brought_back() -> None:
+    world = VaultWorld()
+    for name in ("packs/a", "trash/00000001/packs/a"):
+        world.backend.put(name, [b"a"])
+    Trash(world.backend).bring_back(1, "packs/a")
+    assert world.names("packs/", "trash/") == ["packs/a"]
