@@ -28,7 +28,7 @@ from safehold.store.places import PLACE as PLACE
 from safehold.store.places import ROW_BYTES
 from safehold.store.places import ObjectRef as ObjectRef
 from safehold.store.places import Place as Place
-from safehold.store.tiers import is_cold
+from safehold.store.tiers import COLD, is_cold
 
 BLOCK_ENTRIES = 16_384  # in a frame of a fragment of version 1, about 1 MiB
 PREFIX_BYTES = 8
@@ -198,7 +198,7 @@ class Index:
 
         def is_whole(names: Iterable[str]) -> bool:
             # Cold objects are looked for by those who rely on them: no backup does.
-            warm = [name for name in names if name not in going and not is_cold(name)]
+            warm = [name for name in names if not (name in going or name.startswith(COLD))]
             return sizes.holds_all(warm)
 
         return any(self._each(lambda fragment: not all(map(is_whole, fragment.runs_of_names()))))
