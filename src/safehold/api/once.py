@@ -14,13 +14,16 @@ from safehold.records.dialect import take_turns
 Answer = dict[str, Any]
 
 
-def once(call: Call, req: Mapping[str, Any], make: Callable[[], Answer]) -> Answer:
+def once(
+    call: Call, req: Mapping[str, Any], make: Callable[[], Answer], *, token_member: str = "IdempotencyToken"
+) -> Answer:
     """What `make` answers, or answered to the first request with this token: texts, numbers and times.
 
+    token_member  of the request: where this operation has its token
     Raises InvalidParameterValue when the first one asked for something else.
     RACE: two requests with one token go one after the other, so that the second finds the first one's answer.
     """
-    key = idempotency_key(call, req)
+    key = idempotency_key(call, req.get(token_member))
     if key is None:
         return make()
     take_turns(call.tx, f"token {key.account_id} {key.site} {key.operation} {key.token}")

@@ -21,12 +21,11 @@ def creator_request_id(req: Mapping[str, Any]) -> str | None:
     return request_id
 
 
-def idempotency_key(call: Call, req: Mapping[str, Any]) -> idempotency.Key | None:
-    """What the answer to this request is kept under; None without an IdempotencyToken.
+def idempotency_key(call: Call, token: str | None) -> idempotency.Key | None:
+    """What the answer to a request with this token is kept under; None without one.
 
     Raises InvalidParameterValue for a token that is too long.
     """
-    token = req.get("IdempotencyToken")
     if not token:
         return None
     if len(token) > idempotency.MAX_TOKEN:

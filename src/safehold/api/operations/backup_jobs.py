@@ -8,8 +8,8 @@ from typing import Any
 from safehold.api import lifecycles
 from safehold.api.call import Call, operation
 from safehold.api.job_lists import page_of_jobs, percent
+from safehold.api.once import once
 from safehold.api.pass_role import check_passable
-from safehold.api.request_ids import idempotency_key
 from safehold.core.errors import InvalidParameterValue, InvalidRequest, ResourceNotFound
 from safehold.core.ids import new_id
 from safehold.domain import arns
@@ -29,7 +29,7 @@ from safehold.domain.windows import (
     DEFAULT_START_WINDOW_MINUTES,
     window_fault,
 )
-from safehold.records import claims, idempotency, jobs, resources, settings, vaults
+from safehold.records import claims, jobs, resources, settings, vaults
 from safehold.records.jobs import JobFilter
 
 # Source: model 2018-11-15 `StopBackupJob`; docs/parity/jobs.md, "stop".
@@ -46,18 +46,8 @@ def start_backup_job(call: Call, req: Mapping[str, Any]) -> Mapping[str, Any]:
 
     Source: model 2018-11-15 `StartBackupJob`; docs/parity/jobs.md, "start".
     """
-    key = idempotency_key(call, req)
-    digest = idempotency.digest(req)
-    earlier = None if key is None else idempotency.find(call.tx, key, request_digest=digest)
-    if earlier is None:
-        job = _wanted(call, req)
-        stored = {"BackupJobId": job.id}
-        if key is not None:
-            earlier = idempotency.store(call.tx, key, request_digest=digest, response=stored, now=call.now)
-        if earlier is None:
-            jobs.insert_job(call.tx, job)
-            return _started(job)
-    return _started(_get(call, earlier["BackupJobId"]))
+    answer = once(call, req, lambda: {"BackupJobId": _start(call, req)})
+    return _started(_get(call, answer["BackupJobId"]))
 
 
 @operation("DescribeBackupJob")
@@ -100,6 +90,13 @@ def stop_backup_job(call: Call, req: Mapping[str, Any]) -> None:
 
 def _get(call: Call, job_id: str) -> Job:
     return jobs.get(call.tx, job_id, kind=JobKind.BACKUP, account_id=call.account_id, site=call.site)
+
+
+def _start(call: Call, req: Mapping[str, Any]) -> str:
+    """A new job in the outbox; returns its id."""
+    job = _wanted(call, req)
+    jobs.insert_job(call.tx, job)
+    return job.id
 
 
 def _wanted(call: Call, req: Mapping[str, Any]) -> Job:

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from safehold.api.call import Call, operation
+from safehold.api.once import once
 from safehold.api.pages import Position, page
-from safehold.api.request_ids import idempotency_key
 from safehold.core.errors import InvalidParameterValue, ResourceNotFound
 from safehold.core.ids import new_id
 from safehold.domain import arns
@@ -17,7 +17,7 @@ from safehold.domain import tags as tag_rules
 from safehold.domain.legal_holds import HoldStatus, LegalHold, canceling, check_range, scopes
 from safehold.domain.quotas import check_room
 from safehold.domain.recovery_points import RecoveryPoint
-from safehold.records import idempotency, legal_holds, tags, vaults
+from safehold.records import legal_holds, tags, vaults
 
 
 @operation("CreateLegalHold")
@@ -26,22 +26,8 @@ def create_legal_hold(call: Call, req: Mapping[str, Any]) -> Mapping[str, Any]:
 
     Source: model 2018-11-15 `CreateLegalHold`; docs/parity/legal-holds.md.
     """
-    key = idempotency_key(call, req)
-    digest = idempotency.digest(req)
-    earlier = None if key is None else idempotency.find(call.tx, key, request_digest=digest)
-    if earlier is None:
-        hold = _wanted(call, req)
-        new_tags = tag_rules.added({}, req.get("Tags") or {})
-        vault_ids = _vault_ids(call, hold)
-        _check_quota(call)
-        stored = {"LegalHoldId": hold.id}
-        if key is not None:
-            earlier = idempotency.store(call.tx, key, request_digest=digest, response=stored, now=call.now)
-        if earlier is None:
-            legal_holds.insert_hold(call.tx, hold, scopes(hold, vault_ids))
-            tags.put(call.tx, hold.arn, new_tags)
-            return _created(hold)
-    return _created(_get(call, earlier["LegalHoldId"]))
+    answer = once(call, req, lambda: {"LegalHoldId": _create(call, req)})
+    return _created(_get(call, answer["LegalHoldId"]))
 
 
 @operation("GetLegalHold")
@@ -107,6 +93,17 @@ def list_recovery_points_by_legal_hold(call: Call, req: Mapping[str, Any]) -> Ma
         for point in found
     ]
     return {"RecoveryPoints": shown, "NextToken": token}
+
+
+def _create(call: Call, req: Mapping[str, Any]) -> str:
+    """A new hold; returns its id."""
+    hold = _wanted(call, req)
+    new_tags = tag_rules.added({}, req.get("Tags") or {})
+    vault_ids = _vault_ids(call, hold)
+    _check_quota(call)
+    legal_holds.insert_hold(call.tx, hold, scopes(hold, vault_ids))
+    tags.put(call.tx, hold.arn, new_tags)
+    return hold.id
 
 
 def _wanted(call: Call, req: Mapping[str, Any]) -> LegalHold:

@@ -9,9 +9,9 @@ from typing import Any
 
 from safehold.api.call import Call, operation
 from safehold.api.job_lists import page_of_jobs, percent
+from safehold.api.once import once
 from safehold.api.operations.restore_validation import test_members
 from safehold.api.pass_role import check_passable
-from safehold.api.request_ids import idempotency_key
 from safehold.core.errors import (
     InvalidParameterValue,
     InvalidRequest,
@@ -28,7 +28,7 @@ from safehold.domain.restore_requests import (
     check_metadata,
     items_of,
 )
-from safehold.records import idempotency, jobs, recovery_points, resources, vaults
+from safehold.records import jobs, recovery_points, resources, vaults
 from safehold.records.jobs import JobFilter
 
 RESTORABLE = frozenset({PointStatus.COMPLETED, PointStatus.AVAILABLE, PointStatus.PARTIAL})
@@ -40,19 +40,7 @@ def start_restore_job(call: Call, req: Mapping[str, Any]) -> Mapping[str, Any]:
 
     Source: model 2018-11-15 `StartRestoreJob`; docs/parity/restores.md, "start".
     """
-    key = idempotency_key(call, req)
-    digest = idempotency.digest(req)
-    earlier = None if key is None else idempotency.find(call.tx, key, request_digest=digest)
-    if earlier is not None:
-        return earlier
-    job = _wanted(call, req)
-    answer = {"RestoreJobId": job.id}
-    if key is not None:
-        earlier = idempotency.store(call.tx, key, request_digest=digest, response=answer, now=call.now)
-    if earlier is not None:
-        return earlier
-    jobs.insert_job(call.tx, job)
-    return answer
+    return once(call, req, lambda: {"RestoreJobId": _start(call, req)})
 
 
 @operation("DescribeRestoreJob")
@@ -101,6 +89,13 @@ def moment(at: datetime) -> str:
 
 def _get(call: Call, job_id: str) -> Job:
     return jobs.get(call.tx, job_id, kind=JobKind.RESTORE, account_id=call.account_id, site=call.site)
+
+
+def _start(call: Call, req: Mapping[str, Any]) -> str:
+    """A new job in the outbox; returns its id."""
+    job = _wanted(call, req)
+    jobs.insert_job(call.tx, job)
+    return job.id
 
 
 def _wanted(call: Call, req: Mapping[str, Any]) -> Job:

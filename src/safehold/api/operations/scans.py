@@ -8,8 +8,8 @@ from typing import Any
 from safehold.api import existing
 from safehold.api.call import Call, operation
 from safehold.api.job_lists import page_of_jobs
+from safehold.api.once import once
 from safehold.api.pass_role import check_passable
-from safehold.api.request_ids import idempotency_key
 from safehold.core.errors import InvalidParameterValue, ResourceNotFound
 from safehold.core.ids import new_upper_id
 from safehold.domain.backup_requests import CreatedBy
@@ -28,7 +28,7 @@ from safehold.domain.scans import (
     states_of,
 )
 from safehold.domain.vaults import Vault
-from safehold.records import idempotency, jobs, recovery_points, roles
+from safehold.records import jobs, recovery_points, roles
 from safehold.records.jobs import JobFilter
 
 NOT_CONTINUOUS = "The recovery point is not a continuous backup"
@@ -40,18 +40,8 @@ def start_scan_job(call: Call, req: Mapping[str, Any]) -> Mapping[str, Any]:
 
     Source: model 2018-11-15 `StartScanJob`; docs/parity/scans.md.
     """
-    key = idempotency_key(call, req)
-    digest = idempotency.digest(req)
-    earlier = None if key is None else idempotency.find(call.tx, key, request_digest=digest)
-    if earlier is None:
-        job = _wanted(call, req)
-        stored = {"id": job.id}
-        if key is not None:
-            earlier = idempotency.store(call.tx, key, request_digest=digest, response=stored, now=call.now)
-        if earlier is None:
-            jobs.insert_job(call.tx, job)
-            return _started(job)
-    return _started(_get(call, earlier["id"]))
+    answer = once(call, req, lambda: {"id": _start(call, req)})
+    return _started(_get(call, answer["id"]))
 
 
 @operation("DescribeScanJob")
@@ -92,6 +82,13 @@ def get_pitr_malware_scan_results(call: Call, req: Mapping[str, Any]) -> Mapping
 
 def _get(call: Call, job_id: str) -> Job:
     return jobs.get(call.tx, job_id, kind=JobKind.SCAN, account_id=call.account_id, site=call.site)
+
+
+def _start(call: Call, req: Mapping[str, Any]) -> str:
+    """A new job in the outbox; returns its id."""
+    job = _wanted(call, req)
+    jobs.insert_job(call.tx, job)
+    return job.id
 
 
 def _wanted(call: Call, req: Mapping[str, Any]) -> Job:

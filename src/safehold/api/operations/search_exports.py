@@ -7,9 +7,9 @@ from typing import Any
 
 from safehold.api.call import Call, operation
 from safehold.api.job_lists import newest_jobs
+from safehold.api.once import once
 from safehold.api.operations.searches import SERVICE, get_search, search_arn
 from safehold.api.pass_role import check_passable
-from safehold.api.request_ids import idempotency_key
 from safehold.core.errors import InvalidParameterValue
 from safehold.core.ids import new_id
 from safehold.domain import tags as tag_rules
@@ -24,7 +24,7 @@ from safehold.domain.searches import (
     export_states_of,
     shown_export_state,
 )
-from safehold.records import idempotency, jobs, tags
+from safehold.records import jobs, tags
 from safehold.records.jobs import JobFilter
 
 
@@ -34,19 +34,8 @@ def start_search_result_export_job(call: Call, req: Mapping[str, Any]) -> Mappin
 
     Source: model backupsearch 2018-05-10 `StartSearchResultExportJob`; docs/parity/search.md.
     """
-    key = idempotency_key(call, {"IdempotencyToken": req.get("ClientToken")})
-    digest = idempotency.digest(req)
-    earlier = None if key is None else idempotency.find(call.tx, key, request_digest=digest)
-    if earlier is None:
-        job = _wanted(call, req)
-        stored = {"id": job.id}
-        if key is not None:
-            earlier = idempotency.store(call.tx, key, request_digest=digest, response=stored, now=call.now)
-        if earlier is None:
-            jobs.insert_job(call.tx, job)
-            tags.put(call.tx, job.resource_arn, req.get("Tags") or {})
-            return _started(job)
-    return _started(get_export(call, earlier["id"]))
+    answer = once(call, req, lambda: {"id": _start(call, req)}, token_member="ClientToken")
+    return _started(get_export(call, answer["id"]))
 
 
 @operation("GetSearchResultExportJob", service=SERVICE)
@@ -74,6 +63,14 @@ def list_search_result_export_jobs(call: Call, req: Mapping[str, Any]) -> Mappin
 def get_export(call: Call, job_id: str) -> Job:
     """Raises ResourceNotFound."""
     return jobs.get(call.tx, job_id, kind=JobKind.EXPORT, account_id=call.account_id, site=call.site)
+
+
+def _start(call: Call, req: Mapping[str, Any]) -> str:
+    """A new job in the outbox; returns its id."""
+    job = _wanted(call, req)
+    jobs.insert_job(call.tx, job)
+    tags.put(call.tx, job.resource_arn, req.get("Tags") or {})
+    return job.id
 
 
 def _wanted(call: Call, req: Mapping[str, Any]) -> Job:

@@ -7,8 +7,8 @@ from typing import Any
 
 from safehold.api.call import Call, operation
 from safehold.api.job_lists import newest_jobs
+from safehold.api.once import once
 from safehold.api.pages import Position, page
-from safehold.api.request_ids import idempotency_key
 from safehold.api.search_documents import (
     again,
     kept,
@@ -37,7 +37,7 @@ from safehold.domain.searches import (
     shown_state,
     states_of,
 )
-from safehold.records import claims, idempotency, jobs, searches, tags
+from safehold.records import claims, jobs, searches, tags
 from safehold.records.jobs import JobFilter
 from safehold.records.searches import SearchedPoint
 
@@ -52,19 +52,8 @@ def start_search_job(call: Call, req: Mapping[str, Any]) -> Mapping[str, Any]:
 
     Source: model backupsearch 2018-05-10 `StartSearchJob`; docs/parity/search.md.
     """
-    key = idempotency_key(call, {"IdempotencyToken": req.get("ClientToken")})
-    digest = idempotency.digest(req)
-    earlier = None if key is None else idempotency.find(call.tx, key, request_digest=digest)
-    if earlier is None:
-        job = _wanted(call, req)
-        stored = {"id": job.id}
-        if key is not None:
-            earlier = idempotency.store(call.tx, key, request_digest=digest, response=stored, now=call.now)
-        if earlier is None:
-            jobs.insert_job(call.tx, job)
-            tags.put(call.tx, job.resource_arn, req.get("Tags") or {})
-            return _started(job)
-    return _started(get_search(call, earlier["id"]))
+    answer = once(call, req, lambda: {"id": _start(call, req)}, token_member="ClientToken")
+    return _started(get_search(call, answer["id"]))
 
 
 @operation("GetSearchJob", service=SERVICE)
@@ -146,6 +135,14 @@ def get_search(call: Call, job_id: str) -> Job:
 
 def search_arn(call: Call, kind: str, job_id: str) -> str:
     return f"arn:{call.config.partition}:backup-search:{call.site}:{call.account_id}:{kind}/{job_id}"
+
+
+def _start(call: Call, req: Mapping[str, Any]) -> str:
+    """A new job in the outbox; returns its id."""
+    job = _wanted(call, req)
+    jobs.insert_job(call.tx, job)
+    tags.put(call.tx, job.resource_arn, req.get("Tags") or {})
+    return job.id
 
 
 def _wanted(call: Call, req: Mapping[str, Any]) -> Job:
