@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from safehold.api.call import Call
-from safehold.api.pages import page
+from safehold.api.pages import among, page_by_name
 from safehold.core.errors import InvalidParameterValue, ServiceRefusal
 from safehold.domain import tags as tag_rules
 from safehold.domain.identities import User
@@ -65,22 +65,14 @@ def page_of(
     """One page of a list that is in the order of `key`, under IAM's names for pages."""
     filters = {name: value for name, value in req.items() if name not in ("Marker", "MaxItems")}
     asked = filters | {"MaxResults": req.get("MaxItems", PAGE), "NextToken": req.get("Marker")}
-
-    def after(position: Any, limit: int) -> Sequence[T]:
-        return fetch(None if position is None else str(position[0]), limit)
-
-    found, token = page(call, asked, after, position=lambda item: (key(item),))
+    found, token = page_by_name(call, asked, fetch, name=key)
     answer: Answer = {member: [show(item) for item in found], "IsTruncated": token is not None}
     return answer if token is None else answer | {"Marker": token}
 
 
 def page_of_names(call: Call, req: Request, member: str, names: Sequence[str]) -> Answer:
     """The same, of a few names that are at hand."""
-
-    def fetch(after: str | None, limit: int) -> list[str]:
-        return [name for name in sorted(names) if name > (after or "")][:limit]
-
-    return page_of(call, req, member, fetch, key=str, show=str)
+    return page_of(call, req, member, among(names, name=str), key=str, show=str)
 
 
 def read_tags(wire: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
@@ -93,6 +85,14 @@ def read_tags(wire: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
     return tag_rules.added({}, found)
 
 
+def refuse_while_allowed(call: Call, arn: str) -> None:
+    """Raise DeleteConflict while a policy says what the role or user may do."""
+    if identities.attached(call.tx, arn):
+        raise in_use("Cannot delete entity, must detach all policies first.")
+    if identities.inline_names(call.tx, arn):
+        raise in_use("Cannot delete entity, must delete policies first.")
+
+
 def add_tags(call: Call, arn: str, wire: Sequence[Mapping[str, str]]) -> None:
     new = read_tags(wire)
     tag_rules.added(tags.of(call.tx, arn), new)
@@ -101,10 +101,7 @@ def add_tags(call: Call, arn: str, wire: Sequence[Mapping[str, str]]) -> None:
 
 def page_of_tags(call: Call, req: Request, arn: str) -> Answer:
     every = tags.of(call.tx, arn)
-
-    def fetch(after: str | None, limit: int) -> list[str]:
-        return [key for key in sorted(every) if key > (after or "")][:limit]
-
+    fetch = among(every, name=str)
     return page_of(call, req, "Tags", fetch, key=str, show=lambda key: {"Key": key, "Value": every[key]})
 
 

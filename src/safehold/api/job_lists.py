@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from safehold.api.call import Call
-from safehold.api.pages import Position, page
+from safehold.api.pages import Moment, page_by_time
 from safehold.domain.jobs import Job
 from safehold.records import jobs
 from safehold.records.jobs import JobFilter
@@ -32,10 +32,10 @@ def newest_jobs(
 
 
 def _page(call: Call, req: Mapping[str, Any], listed: JobFilter) -> tuple[Sequence[Job], str | None]:
-    def fetch(after: Position | None, limit: int) -> list[Job]:
-        return jobs.page(call.tx, listed, after=None if after is None else _key(after), limit=limit)
+    def fetch(after: Moment | None, limit: int) -> list[Job]:
+        return jobs.page(call.tx, listed, after=after, limit=limit)
 
-    return page(call, req, fetch, position=lambda job: (job.created_at, job.id))
+    return page_by_time(call, req, fetch, moment=lambda job: (job.created_at, job.id))
 
 
 def percent(job: Job) -> str:
@@ -57,10 +57,3 @@ def _common(call: Call, req: Mapping[str, Any], wanted: JobFilter) -> JobFilter:
         completed_since=req.get("ByCompleteAfter"),
         completed_until=req.get("ByCompleteBefore"),
     )
-
-
-def _key(after: Position) -> tuple[datetime, str]:
-    created_at, job_id = after
-    assert isinstance(created_at, datetime)
-    assert isinstance(job_id, str)
-    return created_at, job_id

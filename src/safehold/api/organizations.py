@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from safehold.api.call import Call
-from safehold.api.pages import page
+from safehold.api.pages import among, page_by_name
 from safehold.core.errors import AccessDenied, InvalidParameterValue, ServiceRefusal
 from safehold.domain.organizations import BACKUP_POLICY, Member, Organization, OrgPolicy, Unit
 from safehold.records import organizations
@@ -100,11 +100,7 @@ def page_of(
     show: Callable[[T], Any],
 ) -> Answer:
     """One page of a list in the order of `key`."""
-
-    def after(position: Any, limit: int) -> Sequence[T]:
-        return fetch(None if position is None else str(position[0]), limit)
-
-    found, token = page(call, req, after, position=lambda item: (key(item),))
+    found, token = page_by_name(call, req, fetch, name=key)
     answer: Answer = {member_name: [show(item) for item in found]}
     return answer if token is None else answer | {"NextToken": token}
 
@@ -119,12 +115,7 @@ def page_of_few(
     show: Callable[[T], Any],
 ) -> Answer:
     """The same, of what is at hand."""
-
-    def fetch(after: str | None, limit: int) -> list[T]:
-        ordered = sorted(every, key=key)
-        return [item for item in ordered if key(item) > (after or "")][:limit]
-
-    return page_of(call, req, member_name, fetch, key=key, show=show)
+    return page_of(call, req, member_name, among(every, name=key), key=key, show=show)
 
 
 def check_no_tags(req: Request) -> None:

@@ -10,7 +10,7 @@ import base64
 import binascii
 import hmac
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeAlias, TypeVar
 
@@ -23,6 +23,7 @@ _MAX_TOKEN_CHARS = 4096  # a position is a time and a name; longer ones are nobo
 
 Scalar: TypeAlias = str | int | float | datetime | None
 Position: TypeAlias = tuple[Scalar, ...]
+Moment: TypeAlias = tuple[datetime, str]
 T = TypeVar("T")
 
 
@@ -47,6 +48,53 @@ def page(
     if len(items) <= size:
         return items, None
     return items[:size], write_token(call, req, position(items[size - 1]))
+
+
+def page_by_name(
+    call: Call,
+    req: Mapping[str, object],
+    fetch: Callable[[str | None, int], Sequence[T]],
+    *,
+    name: Callable[[T], str],
+) -> tuple[Sequence[T], str | None]:
+    """As `page`, of a list in the order of a name: `fetch` gets the last one of the page before."""
+
+    def behind(after: Position | None, limit: int) -> Sequence[T]:
+        return fetch(None if after is None else str(after[0]), limit)
+
+    return page(call, req, behind, position=lambda item: (name(item),))
+
+
+def page_by_time(
+    call: Call,
+    req: Mapping[str, object],
+    fetch: Callable[[Moment | None, int], Sequence[T]],
+    *,
+    moment: Callable[[T], Moment],
+) -> tuple[Sequence[T], str | None]:
+    """As `page`, of a list in the order of a time and, of one time, an id."""
+
+    def behind(after: Position | None, limit: int) -> Sequence[T]:
+        return fetch(None if after is None else _moment(after), limit)
+
+    return page(call, req, behind, position=moment)
+
+
+def among(every: Iterable[T], *, name: Callable[[T], str]) -> Callable[[str | None, int], list[T]]:
+    """What fetches for `page_by_name` from the few that are at hand."""
+    ordered = sorted(every, key=name)
+
+    def fetch(after: str | None, limit: int) -> list[T]:
+        return [item for item in ordered if after is None or name(item) > after][:limit]
+
+    return fetch
+
+
+def _moment(after: Position) -> Moment:
+    at, item_id = after
+    assert isinstance(at, datetime)  # we signed it
+    assert isinstance(item_id, str)
+    return at, item_id
 
 
 def write_token(call: Call, req: Mapping[str, object], position: Position) -> str:

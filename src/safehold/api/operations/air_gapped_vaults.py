@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from safehold.api import existing, new_vaults
 from safehold.api.call import Call, operation
-from safehold.api.pages import Position, page
+from safehold.api.pages import Moment, page_by_time
 from safehold.api.request_ids import creator_request_id
 from safehold.core.errors import InvalidParameterValue, InvalidRequest, ResourceNotFound
 from safehold.core.ids import new_id
@@ -96,10 +95,10 @@ def list_restore_access_backup_vaults(call: Call, req: Mapping[str, Any]) -> Map
     if vault.vault_type is not VaultType.AIR_GAPPED:  # the model has no other error for it
         raise InvalidParameterValue(f"Backup vault {vault.name} is not a logically air-gapped vault")
 
-    def fetch(after: Position | None, limit: int) -> list[tuple[RestoreAccess, Vault]]:
-        return air_gap.page_of_source(call.tx, vault.id, after=_behind(after), limit=limit)
+    def fetch(after: Moment | None, limit: int) -> list[tuple[RestoreAccess, Vault]]:
+        return air_gap.page_of_source(call.tx, vault.id, after=after, limit=limit)
 
-    found, token = page(call, req, fetch, position=lambda each: (each[0].created_at, each[0].vault_id))
+    found, token = page_by_time(call, req, fetch, moment=lambda each: (each[0].created_at, each[0].vault_id))
     shown = [
         {
             "RestoreAccessBackupVaultArn": given.arn,
@@ -204,11 +203,3 @@ def _new_vault(call: Call, req: Mapping[str, Any], name: str | None, *, source: 
         created_at=call.now,
         state=VaultState.CREATING,
     )
-
-
-def _behind(position: Position | None) -> tuple[datetime, str] | None:
-    if position is None:
-        return None
-    created_at, vault_id = position
-    assert isinstance(created_at, datetime)  # we signed it
-    return created_at, str(vault_id)

@@ -8,7 +8,7 @@ from typing import Any
 
 from safehold.api.call import Call, operation
 from safehold.api.once import once
-from safehold.api.pages import Position, page
+from safehold.api.pages import page_by_name
 from safehold.core.errors import AlreadyExists, Conflict
 from safehold.core.ids import new_id
 from safehold.domain import tags as tag_rules
@@ -73,16 +73,16 @@ def delete_framework(call: Call, req: Request) -> None:
 def list_frameworks(call: Call, req: Request) -> Answer:
     """Frameworks by name, without their controls. Source: model 2018-11-15 `ListFrameworks`."""
 
-    def fetch(after: Position | None, limit: int) -> list[Framework]:
+    def fetch(after: str | None, limit: int) -> list[Framework]:
         return frameworks.page(
             call.tx,
             account_id=call.account_id,
             site=call.site,
-            after=None if after is None else str(after[0]),
+            after=after,
             limit=limit,
         )
 
-    found, token = page(call, req, fetch, position=lambda framework: (framework.name,))
+    found, token = page_by_name(call, req, fetch, name=lambda framework: framework.name)
     return {"Frameworks": [_listed(framework) for framework in found], "NextToken": token}
 
 

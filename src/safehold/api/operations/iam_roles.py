@@ -12,7 +12,7 @@ from safehold.core import ids
 from safehold.domain import arns
 from safehold.domain.identities import MAX_TRUST_CHARS, read_document
 from safehold.domain.roles import DEFAULT_SESSION_SECONDS, Role
-from safehold.records import access_keys, identities, roles, tags
+from safehold.records import access_keys, roles, tags
 
 
 @operation("CreateRole", service="iam")
@@ -78,10 +78,7 @@ def update_assume_role_policy(call: Call, req: Request) -> None:
 def delete_role(call: Call, req: Request) -> None:
     """The role is gone, and its sessions; policies must be gone before. Source: IAM model `DeleteRole`."""
     role = iam.role(call, req["RoleName"])
-    if identities.attached(call.tx, role.arn):
-        raise iam.in_use("Cannot delete entity, must detach all policies first.")
-    if identities.inline_names(call.tx, role.arn):
-        raise iam.in_use("Cannot delete entity, must delete policies first.")
+    iam.refuse_while_allowed(call, role.arn)
     access_keys.delete_issued_by(call.tx, role.arn)
     tags.delete_all(call.tx, role.arn)
     roles.delete_role(call.tx, role.arn)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from safehold.api import iam
 from safehold.api.call import Call, operation
 from safehold.api.iam import Answer, Request
+from safehold.api.pages import among
 from safehold.core import ids
 from safehold.core.errors import InvalidParameterValue, ServiceRefusal
 from safehold.domain import arns
@@ -69,10 +70,7 @@ def delete_user(call: Call, req: Request) -> None:
     found = iam.user(call, req["UserName"])
     if access_keys.lasting(call.tx, found.arn):
         raise iam.in_use("Cannot delete entity, must delete access keys first.")
-    if identities.attached(call.tx, found.arn):
-        raise iam.in_use("Cannot delete entity, must detach all policies first.")
-    if identities.inline_names(call.tx, found.arn):
-        raise iam.in_use("Cannot delete entity, must delete policies first.")
+    iam.refuse_while_allowed(call, found.arn)
     access_keys.delete_issued_by(call.tx, found.arn)
     tags.delete_all(call.tx, found.arn)
     identities.delete_user(call.tx, found.arn)
@@ -128,13 +126,11 @@ def list_access_keys(call: Call, req: Request) -> Answer:
     owner_arn, _, name = _owner(call, req)
     every = access_keys.lasting(call.tx, owner_arn)
 
-    def fetch(after: str | None, limit: int) -> list[KeyFacts]:
-        return [key for key in sorted(every, key=lambda key: key.id) if key.id > (after or "")][:limit]
-
     def show(key: KeyFacts) -> Answer:
         facts = {"AccessKeyId": key.id, "Status": key.status, "CreateDate": key.created_at}
         return facts if name == ROOT else facts | {"UserName": name}
 
+    fetch = among(every, name=lambda key: key.id)
     return iam.page_of(call, req, "AccessKeyMetadata", fetch, key=lambda key: key.id, show=show)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from safehold.api import existing
 from safehold.api.call import Call, operation
-from safehold.api.pages import Position, page
+from safehold.api.pages import Moment, page_by_time
 from safehold.api.pass_role import check_passable
 from safehold.core.ids import new_id
 from safehold.domain.limits import AwsLimits
@@ -69,7 +68,7 @@ def list_indexed_recovery_points(call: Call, req: Mapping[str, Any]) -> Mapping[
     Source: model 2018-11-15 `ListIndexedRecoveryPoints`.
     """
 
-    def fetch(after: Position | None, limit: int) -> list[PointIndex]:
+    def fetch(after: Moment | None, limit: int) -> list[PointIndex]:
         return point_indexes.page(
             call.tx,
             account_id=call.account_id,
@@ -79,11 +78,13 @@ def list_indexed_recovery_points(call: Call, req: Mapping[str, Any]) -> Mapping[
             status=req.get("IndexStatus"),
             created_before=req.get("CreatedBefore"),
             created_after=req.get("CreatedAfter"),
-            after=_after(after),
+            after=after,
             limit=limit,
         )
 
-    found, token = page(call, req, fetch, position=lambda index: (index.point_created_at, index.point_id))
+    found, token = page_by_time(
+        call, req, fetch, moment=lambda index: (index.point_created_at, index.point_id)
+    )
     arns = {vault_id: _vault_arn(call, vault_id) for vault_id in {index.vault_id for index in found}}
     points = {index.point_id: recovery_points.find_by_id(call.tx, index.point_id) for index in found}
     shown = [
@@ -136,11 +137,3 @@ def _listed(index: PointIndex, point: RecoveryPoint, vault_arn: str | None) -> d
 def _vault_arn(call: Call, vault_id: str) -> str | None:
     vault = vaults.find_by_id(call.tx, vault_id)
     return None if vault is None else vault.arn
-
-
-def _after(position: Position | None) -> tuple[datetime, str] | None:
-    if position is None:
-        return None
-    created_at, point_id = position
-    assert isinstance(created_at, datetime)
-    return created_at, str(point_id)

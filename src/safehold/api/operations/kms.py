@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from safehold.api.call import Call, operation
-from safehold.api.pages import page
+from safehold.api.pages import among, page_by_name
 from safehold.core.errors import InvalidParameterValue, ServiceRefusal
 from safehold.domain import arns
 from safehold.records import installation, vaults
@@ -37,7 +37,7 @@ class _Key:
 def list_keys(call: Call, req: Request) -> Answer:
     """Keys by their ids. Source: KMS model `ListKeys`."""
     keys = {key.name: {"KeyId": key.name, "KeyArn": key.arn} for key in _keys(call)}
-    return _page(call, req, "Keys", sorted(keys), show=keys.__getitem__)
+    return _page(call, req, "Keys", list(keys), show=keys.__getitem__)
 
 
 @operation("ListAliases", service="kms")
@@ -122,11 +122,7 @@ def _page(
 ) -> Answer:
     filters = {name: value for name, value in req.items() if name not in ("Limit", "Marker")}
     asked = filters | {"MaxResults": req.get("Limit", DEFAULT_PAGE), "NextToken": req.get("Marker")}
-
-    def fetch(after: Any, limit: int) -> list[str]:
-        return [name for name in names if after is None or name > after[0]][:limit]
-
-    shown, token = page(call, asked, fetch, position=lambda name: (name,))
+    shown, token = page_by_name(call, asked, among(names, name=str), name=str)
     answer: Answer = {member: [show(name) for name in shown], "Truncated": token is not None}
     return answer if token is None else answer | {"NextMarker": token}
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from safehold.api.call import Call, operation
 from safehold.api.once import once
-from safehold.api.pages import Position, page
+from safehold.api.pages import Moment, page_by_time
 from safehold.core.errors import InvalidParameterValue, ResourceNotFound
 from safehold.core.ids import new_id
 from safehold.domain import arns
@@ -60,11 +59,10 @@ def cancel_legal_hold(call: Call, req: Mapping[str, Any]) -> Mapping[str, Any]:
 def list_legal_holds(call: Call, req: Mapping[str, Any]) -> Mapping[str, Any]:
     """Holds of this account and site, newest first. Source: model 2018-11-15 `ListLegalHolds`."""
 
-    def fetch(after: Position | None, limit: int) -> list[LegalHold]:
-        where = _behind(after)
-        return legal_holds.page(call.tx, account_id=call.account_id, site=call.site, after=where, limit=limit)
+    def fetch(after: Moment | None, limit: int) -> list[LegalHold]:
+        return legal_holds.page(call.tx, account_id=call.account_id, site=call.site, after=after, limit=limit)
 
-    found, token = page(call, req, fetch, position=lambda hold: (hold.created_at, hold.id))
+    found, token = page_by_time(call, req, fetch, moment=lambda hold: (hold.created_at, hold.id))
     return {"LegalHolds": [_listed(hold) for hold in found], "NextToken": token}
 
 
@@ -75,10 +73,10 @@ def list_recovery_points_by_legal_hold(call: Call, req: Mapping[str, Any]) -> Ma
     if legal_holds.find(call.tx, hold_id, account_id=call.account_id, site=call.site) is None:
         raise InvalidParameterValue(f"Cannot find legal hold {hold_id}")
 
-    def fetch(after: Position | None, limit: int) -> list[RecoveryPoint]:
-        return legal_holds.page_of_points(call.tx, hold_id, after=_behind(after), limit=limit)
+    def fetch(after: Moment | None, limit: int) -> list[RecoveryPoint]:
+        return legal_holds.page_of_points(call.tx, hold_id, after=after, limit=limit)
 
-    found, token = page(call, req, fetch, position=lambda point: (point.created_at, point.id))
+    found, token = page_by_time(call, req, fetch, moment=lambda point: (point.created_at, point.id))
     names: dict[str, str | None] = {}
     for vault_id in {point.vault_id for point in found}:
         vault = vaults.find_by_id(call.tx, vault_id)
@@ -157,14 +155,6 @@ def _get(call: Call, hold_id: str, *, to_change: bool = False) -> LegalHold:
     if found is None:
         raise ResourceNotFound(f"Cannot find legal hold {hold_id}", context=hold_id)
     return found
-
-
-def _behind(position: Position | None) -> tuple[datetime, str] | None:
-    if position is None:
-        return None
-    created_at, name = position
-    assert isinstance(created_at, datetime)  # we signed it
-    return created_at, str(name)
 
 
 def _listed(hold: LegalHold) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from safehold.api import existing
 from safehold.api.call import Call, operation
-from safehold.api.pages import Position, page
+from safehold.api.pages import page_by_name
 from safehold.core.errors import ResourceNotFound
 from safehold.domain import arns
 from safehold.domain.jobs import JobKind
@@ -35,9 +35,9 @@ def describe_protected_resource(call: Call, req: Mapping[str, Any]) -> Mapping[s
 def list_protected_resources(call: Call, req: Mapping[str, Any]) -> Mapping[str, Any]:
     """Protected resources of account and site by ARN. Source: model 2018-11-15 `ListProtectedResources`."""
 
-    def fetch(after: Position | None, limit: int) -> list[ProtectedResource]:
+    def fetch(after: str | None, limit: int) -> list[ProtectedResource]:
         return protected_resources.page(
-            call.tx, account_id=call.account_id, site=call.site, after=_after(after), limit=limit
+            call.tx, account_id=call.account_id, site=call.site, after=after, limit=limit
         )
 
     return _page(call, req, fetch)
@@ -51,19 +51,15 @@ def list_protected_resources_by_backup_vault(call: Call, req: Mapping[str, Any])
     """
     shown_id = existing.shown_vault_id(call, existing.vault(call, req))
 
-    def fetch(after: Position | None, limit: int) -> list[ProtectedResource]:
-        return protected_resources.page_of_vault(call.tx, vault_id=shown_id, after=_after(after), limit=limit)
+    def fetch(after: str | None, limit: int) -> list[ProtectedResource]:
+        return protected_resources.page_of_vault(call.tx, vault_id=shown_id, after=after, limit=limit)
 
     return _page(call, req, fetch)
 
 
 def _page(call: Call, req: Mapping[str, Any], fetch: Any) -> dict[str, Any]:
-    found, token = page(call, req, fetch, position=lambda resource: (resource.resource_arn,))
+    found, token = page_by_name(call, req, fetch, name=lambda resource: resource.resource_arn)
     return {"Results": [_shown(resource) for resource in found], "NextToken": token}
-
-
-def _after(position: Position | None) -> str | None:
-    return None if position is None else str(position[0])
 
 
 def _latest_restore(call: Call, arn: str) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -12,7 +11,7 @@ import msgspec
 from safehold.api import existing, lifecycles
 from safehold.api.call import Call, operation
 from safehold.api.operations.vaults import key_type
-from safehold.api.pages import Position, page
+from safehold.api.pages import Moment, page_by_time
 from safehold.api.point_marks import PointMarks
 from safehold.core.errors import InvalidParameterValue
 from safehold.domain import arns
@@ -58,7 +57,7 @@ def list_recovery_points_by_backup_vault(call: Call, req: Mapping[str, Any]) -> 
 
     shown_id = existing.shown_vault_id(call, vault)
 
-    def fetch(after: Position | None, limit: int) -> list[RecoveryPoint]:
+    def fetch(after: Moment | None, limit: int) -> list[RecoveryPoint]:
         return recovery_points.page_of_vault(
             call.tx,
             vault_id=shown_id,
@@ -68,11 +67,11 @@ def list_recovery_points_by_backup_vault(call: Call, req: Mapping[str, Any]) -> 
             parent_arn=req.get("ByParentRecoveryPointArn"),
             created_before=req.get("ByCreatedBefore"),
             created_after=req.get("ByCreatedAfter"),
-            after=_after(after),
+            after=after,
             limit=limit,
         )
 
-    found, token = page(call, req, fetch, position=_position)
+    found, token = page_by_time(call, req, fetch, moment=_moment)
     marks = PointMarks(call, found)
     shown = [{**_shown(point, vault), **marks.told_in_a_list(point)} for point in found]
     return {"RecoveryPoints": shown, "NextToken": token}
@@ -87,17 +86,17 @@ def list_recovery_points_by_resource(call: Call, req: Mapping[str, Any]) -> Mapp
     arn = req["ResourceArn"]
     _check_page_size(call, req, _check_resource(arn))
 
-    def fetch(after: Position | None, limit: int) -> list[RecoveryPoint]:
+    def fetch(after: Moment | None, limit: int) -> list[RecoveryPoint]:
         return recovery_points.page_of_resource(
             call.tx,
             account_id=call.account_id,
             site=call.site,
             resource_arn=arn,
-            after=_after(after),
+            after=after,
             limit=limit,
         )
 
-    found, token = page(call, req, fetch, position=_position)
+    found, token = page_by_time(call, req, fetch, moment=_moment)
     known = {vault_id: vaults.find_by_id(call.tx, vault_id) for vault_id in {p.vault_id for p in found}}
     marks = PointMarks(call, found)
     shown = [
@@ -203,16 +202,8 @@ def _copied_from(call: Call, point: RecoveryPoint) -> str | None:
     return CopyJobRequest.from_json(job.request).source_vault_arn if job and is_copy else None
 
 
-def _position(point: RecoveryPoint) -> Position:
+def _moment(point: RecoveryPoint) -> Moment:
     return (point.created_at, point.id)
-
-
-def _after(position: Position | None) -> recovery_points.After | None:
-    if position is None:
-        return None
-    created_at, point_id = position
-    assert isinstance(created_at, datetime)  # we signed it
-    return created_at, str(point_id)
 
 
 def _shown(point: RecoveryPoint, vault: Vault) -> dict[str, Any]:

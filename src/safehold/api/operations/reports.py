@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from safehold.api.call import Call, operation
 from safehold.api.once import once
-from safehold.api.pages import Position, page
+from safehold.api.pages import Moment, page_by_name, page_by_time
 from safehold.core.errors import AlreadyExists, Conflict, InvalidParameterValue, ResourceNotFound
 from safehold.core.ids import new_id
 from safehold.domain import tags as tag_rules
@@ -70,16 +69,16 @@ def delete_report_plan(call: Call, req: Request) -> None:
 def list_report_plans(call: Call, req: Request) -> Answer:
     """Plans by name. Source: model 2018-11-15 `ListReportPlans`."""
 
-    def fetch(after: Position | None, limit: int) -> list[ReportPlan]:
+    def fetch(after: str | None, limit: int) -> list[ReportPlan]:
         return reports.page_of_plans(
             call.tx,
             account_id=call.account_id,
             site=call.site,
-            after=None if after is None else str(after[0]),
+            after=after,
             limit=limit,
         )
 
-    found, token = page(call, req, fetch, position=lambda plan: (plan.name,))
+    found, token = page_by_name(call, req, fetch, name=lambda plan: plan.name)
     return {"ReportPlans": [_shown(plan) for plan in found], "NextToken": token}
 
 
@@ -104,10 +103,10 @@ def list_report_jobs(call: Call, req: Request) -> Answer:
     """Jobs that match all filters, newest first. Source: model 2018-11-15 `ListReportJobs`."""
     wanted = _filter(call, req)
 
-    def fetch(after: Position | None, limit: int) -> list[ReportJob]:
-        return reports.page_of_jobs(call.tx, wanted, after=_after(after), limit=limit)
+    def fetch(after: Moment | None, limit: int) -> list[ReportJob]:
+        return reports.page_of_jobs(call.tx, wanted, after=after, limit=limit)
 
-    found, token = page(call, req, fetch, position=lambda job: (job.created_at, job.id))
+    found, token = page_by_time(call, req, fetch, moment=lambda job: (job.created_at, job.id))
     return {"ReportJobs": [_shown_job(job) for job in found], "NextToken": token}
 
 
@@ -229,14 +228,6 @@ def _check_known(call: Call, plan_name: str) -> None:
     of_plan = ReportJobFilter(account_id=call.account_id, site=call.site, plan_name=plan_name)
     if not reports.page_of_jobs(call.tx, of_plan, limit=1):
         raise ResourceNotFound(f"Cannot find report plan {plan_name}", context=plan_name)
-
-
-def _after(position: Position | None) -> tuple[datetime, str] | None:
-    if position is None:
-        return None
-    created_at, job_id = position
-    assert isinstance(created_at, datetime)  # we signed it
-    return created_at, str(job_id)
 
 
 def _read_channel(wire: Request) -> DeliveryChannel:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from safehold.api.call import Call, operation
-from safehold.api.pages import Position, page
+from safehold.api.pages import page_by_name
 from safehold.api.request_ids import creator_request_id
 from safehold.core.errors import AlreadyExists, InvalidRequest, MissingParameterValue
 from safehold.core.ids import new_id
@@ -107,16 +107,16 @@ def delete_restore_testing_plan(call: Call, req: Request) -> None:
 def list_restore_testing_plans(call: Call, req: Request) -> Answer:
     """Plans by name, without their choice of points. Source: `ListRestoreTestingPlans`."""
 
-    def fetch(after: Position | None, limit: int) -> list[RestoreTestingPlan]:
+    def fetch(after: str | None, limit: int) -> list[RestoreTestingPlan]:
         return restore_testing.page_of_plans(
             call.tx,
             account_id=call.account_id,
             site=call.site,
-            after=None if after is None else str(after[0]),
+            after=after,
             limit=limit,
         )
 
-    found, token = page(call, req, fetch, position=lambda plan: (plan.name,))
+    found, token = page_by_name(call, req, fetch, name=lambda plan: plan.name)
     return {"RestoreTestingPlans": [_listed(plan) for plan in found], "NextToken": token}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from safehold.api import existing
 from safehold.api.call import Call, operation
 from safehold.api.operations.restore_testing_plans import plan_of, turn
-from safehold.api.pages import Position, page
+from safehold.api.pages import page_by_name
 from safehold.api.pass_role import check_passable
 from safehold.api.request_ids import creator_request_id
 from safehold.core.errors import AlreadyExists
@@ -101,11 +101,10 @@ def list_restore_testing_selections(call: Call, req: Request) -> Answer:
     """The plan's selections by name. Source: model 2018-11-15 `ListRestoreTestingSelections`."""
     plan = plan_of(call, req)
 
-    def fetch(after: Position | None, limit: int) -> list[RestoreTestingSelection]:
-        name = None if after is None else str(after[0])
-        return restore_testing.page_of_selections(call.tx, plan.id, after=name, limit=limit)
+    def fetch(after: str | None, limit: int) -> list[RestoreTestingSelection]:
+        return restore_testing.page_of_selections(call.tx, plan.id, after=after, limit=limit)
 
-    found, token = page(call, req, fetch, position=lambda selection: (selection.name,))
+    found, token = page_by_name(call, req, fetch, name=lambda selection: selection.name)
     return {"RestoreTestingSelections": [_listed(plan, item) for item in found], "NextToken": token}
 
 

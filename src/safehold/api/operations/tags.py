@@ -11,7 +11,7 @@ from safehold.api.operations.frameworks import turn as framework_turn
 from safehold.api.operations.plans import plan_turn
 from safehold.api.operations.reports import turn as report_turn
 from safehold.api.operations.restore_testing_plans import turn as testing_turn
-from safehold.api.pages import Position, page
+from safehold.api.pages import among, page_by_name
 from safehold.core.errors import AccessDenied, InvalidParameterValue, ResourceNotFound
 from safehold.domain import arns
 from safehold.domain import tags as tag_rules
@@ -41,11 +41,7 @@ def list_tags(call: Call, req: Mapping[str, Any]) -> Mapping[str, Any]:
     arn = req["ResourceArn"]
     _find_tagged(call, arn)
     every = tags.of(call.tx, arn)
-
-    def fetch(after: Position | None, limit: int) -> list[str]:
-        return [key for key in sorted(every) if after is None or key > str(after[0])][:limit]
-
-    keys, token = page(call, req, fetch, position=lambda key: (key,))
+    keys, token = page_by_name(call, req, among(every, name=str), name=str)
     return {"Tags": {key: every[key] for key in keys}, "NextToken": token}
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from safehold.api.call import Call, operation
-from safehold.api.pages import Position, page
+from safehold.api.pages import page_by_name
 from safehold.api.request_ids import creator_request_id
 from safehold.core.errors import AlreadyExists, InvalidParameterValue, ResourceNotFound
 from safehold.core.ids import new_id
@@ -88,11 +88,10 @@ def delete_tiering_configuration(call: Call, req: Mapping[str, Any]) -> None:
 def list_tiering_configurations(call: Call, req: Mapping[str, Any]) -> Mapping[str, Any]:
     """Configurations by name. Source: model 2018-11-15 `ListTieringConfigurations`."""
 
-    def fetch(after: Position | None, limit: int) -> list[TieringConfiguration]:
-        last = None if after is None else str(after[0])
-        return tiering.page(call.tx, account_id=call.account_id, site=call.site, after=last, limit=limit)
+    def fetch(after: str | None, limit: int) -> list[TieringConfiguration]:
+        return tiering.page(call.tx, account_id=call.account_id, site=call.site, after=after, limit=limit)
 
-    found, token = page(call, req, fetch, position=lambda each: (each.name,))
+    found, token = page_by_name(call, req, fetch, name=lambda each: each.name)
     return {"TieringConfigurations": [_listed(each) for each in found], "NextToken": token}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from safehold.api import existing, new_vaults
 from safehold.api.call import Call, operation
-from safehold.api.pages import Position, page
+from safehold.api.pages import page_by_name
 from safehold.api.request_ids import creator_request_id
 from safehold.core.errors import InvalidRequest, ResourceNotFound
 from safehold.core.ids import new_id
@@ -63,17 +63,17 @@ def list_backup_vaults(call: Call, req: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"BackupVaultList": []}
     wanted_type = req.get("ByVaultType")
 
-    def fetch(after: Position | None, limit: int) -> list[Vault]:
+    def fetch(after: str | None, limit: int) -> list[Vault]:
         return vaults.page(
             call.tx,
             account_id=call.account_id,
             site=call.site,
             vault_type=None if wanted_type is None else VaultType(wanted_type),
-            after=None if after is None else str(after[0]),
+            after=after,
             limit=limit,
         )
 
-    found, token = page(call, req, fetch, position=lambda vault: (vault.name,))
+    found, token = page_by_name(call, req, fetch, name=lambda vault: vault.name)
     return {"BackupVaultList": [_shown(vault) for vault in found], "NextToken": token}
 
 
