@@ -11,7 +11,7 @@ from sqlalchemy import Row, insert, select
 from safehold.domain.air_gap import RestoreAccess, Team
 from safehold.domain.vaults import Vault
 from safehold.records import vaults
-from safehold.records.dialect import insert_into
+from safehold.records.dialect import put_row
 from safehold.records.keyset import beyond
 from safehold.records.tables import vault
 from safehold.records.tables_vaults import restore_access as t
@@ -29,9 +29,7 @@ def team(tx: Tx, vault_id: str) -> Team | None:
 
 def put_team(tx: Tx, vault_id: str, wanted: Team) -> None:
     """The vault's team and the latest request about it are these."""
-    values = asdict(wanted)
-    query = insert_into(tx, vault_team).values(vault_id=vault_id, **values)
-    tx.execute(query.on_conflict_do_update(index_elements=["vault_id"], set_=values))
+    put_row(tx, vault_team, {"vault_id": vault_id, **asdict(wanted)})
 
 
 def insert_access(tx: Tx, access: RestoreAccess) -> None:

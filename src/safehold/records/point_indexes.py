@@ -14,7 +14,7 @@ from safehold.domain.job_states import ENDED
 from safehold.domain.jobs import Job
 from safehold.domain.point_indexes import IndexStatus, PointIndex
 from safehold.records import events, jobs
-from safehold.records.dialect import insert_into
+from safehold.records.dialect import in_batches, put_row
 from safehold.records.keyset import beyond
 from safehold.records.tables import job, recovery_point, vault
 from safehold.records.tables_search import point_index as t
@@ -23,14 +23,11 @@ from safehold.records.tx import Tx
 After: TypeAlias = tuple[datetime, str]  # (created_at, id) of the last page's last point
 
 _FIELDS = tuple(field.name for field in fields(PointIndex))
-_IDS_PER_QUERY = 500  # well under SQLite's limit on variables
 
 
 def begin(tx: Tx, index: PointIndex, index_job: Job) -> None:
     """The point is being indexed by that job, whatever became of an index that it had before."""
-    values = asdict(index)
-    query = insert_into(tx, t).values(values)
-    tx.execute(query.on_conflict_do_update(index_elements=["point_id"], set_=values))
+    put_row(tx, t, asdict(index))
     jobs.insert_job(tx, index_job)
 
 
@@ -41,10 +38,9 @@ def find(tx: Tx, point_id: str) -> PointIndex | None:
 
 def of_many(tx: Tx, point_ids: Iterable[str]) -> dict[str, PointIndex]:
     """Those of these points that have or had one, by the point's id."""
-    wanted = list(point_ids)
     found: dict[str, PointIndex] = {}
-    for start in range(0, len(wanted), _IDS_PER_QUERY):
-        query = select(t).where(t.c.point_id.in_(wanted[start : start + _IDS_PER_QUERY]))
+    for batch in in_batches(point_ids):
+        query = select(t).where(t.c.point_id.in_(batch))
         found |= {row.point_id: _from_row(row) for row in tx.execute(query)}
     return found
 

@@ -10,7 +10,7 @@ from safehold.domain.locking import RENEWED_BEFORE
 from safehold.domain.recovery_points import PointStatus, RecoveryPoint
 from safehold.domain.vaults import Vault
 from safehold.records import recovery_points
-from safehold.records.dialect import insert_into
+from safehold.records.dialect import put_row
 from safehold.records.tables import recovery_point as point
 from safehold.records.tables_locking import point_lock as t
 from safehold.records.tx import Tx
@@ -32,8 +32,7 @@ def forget_until(tx: Tx, point_id: str) -> None:
 
 
 def _put(tx: Tx, point_id: str, vault_id: str, values: dict[str, datetime | bool]) -> None:
-    query = insert_into(tx, t).values(recovery_point_id=point_id, vault_id=vault_id, **values)
-    tx.execute(query.on_conflict_do_update(index_elements=["recovery_point_id"], set_=values))
+    put_row(tx, t, {"recovery_point_id": point_id, "vault_id": vault_id, **values})
 
 
 def until(tx: Tx, point_id: str) -> datetime | None:

@@ -10,11 +10,9 @@ from typing import Any
 from sqlalchemy import Row, delete, select
 
 from safehold.domain.scans import ScanResult
-from safehold.records.dialect import insert_into
+from safehold.records.dialect import in_batches, put_row
 from safehold.records.tables_search import point_scan as t
 from safehold.records.tx import Tx
-
-_IDS_PER_QUERY = 500  # well under SQLite's limit on variables
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +33,7 @@ class PointScan:
 
 def put(tx: Tx, scan: PointScan) -> None:
     """This is what the point's last scan came to."""
-    values = asdict(scan)
-    query = insert_into(tx, t).values(values)
-    tx.execute(query.on_conflict_do_update(index_elements=["point_id"], set_=values))
+    put_row(tx, t, asdict(scan))
 
 
 def find(tx: Tx, point_id: str) -> PointScan | None:
@@ -47,10 +43,9 @@ def find(tx: Tx, point_id: str) -> PointScan | None:
 
 def of_many(tx: Tx, point_ids: Iterable[str]) -> dict[str, PointScan]:
     """Those of these points that were scanned, by the point's id."""
-    wanted = list(point_ids)
     found: dict[str, PointScan] = {}
-    for start in range(0, len(wanted), _IDS_PER_QUERY):
-        query = select(t).where(t.c.point_id.in_(wanted[start : start + _IDS_PER_QUERY]))
+    for batch in in_batches(point_ids):
+        query = select(t).where(t.c.point_id.in_(batch))
         found |= {row.point_id: _from_row(row) for row in tx.execute(query)}
     return found
 

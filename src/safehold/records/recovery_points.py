@@ -5,7 +5,7 @@ What follows from a point (the vault's count, what is protected) changes in the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -19,6 +19,7 @@ from safehold.domain.events import of_point
 from safehold.domain.lifecycle import Lifecycle
 from safehold.domain.recovery_points import PointStatus, RecoveryPoint, StorageClass
 from safehold.records import events, point_indexes, point_scans, protected_resources, tags
+from safehold.records.dialect import in_batches
 from safehold.records.held_points import is_heeded
 from safehold.records.keyset import beyond
 from safehold.records.tables import recovery_point as t
@@ -64,6 +65,15 @@ def find(tx: Tx, *, vault_id: str, arn: str) -> RecoveryPoint | None:
 
 def find_by_id(tx: Tx, point_id: str) -> RecoveryPoint | None:
     return _one(tx, select(t).where(t.c.id == point_id))
+
+
+def of_many(tx: Tx, point_ids: Iterable[str]) -> dict[str, RecoveryPoint]:
+    """Those of these points that there are, by id."""
+    found: dict[str, RecoveryPoint] = {}
+    for batch in in_batches(point_ids):
+        query = select(t).where(t.c.id.in_(batch))
+        found |= {row.id: from_row(row) for row in tx.execute(query)}
+    return found
 
 
 def find_by_arn(tx: Tx, arn: str, *, account_id: str) -> RecoveryPoint | None:

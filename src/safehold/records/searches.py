@@ -18,7 +18,7 @@ from safehold.domain.items import ItemRow
 from safehold.domain.jobs import Job
 from safehold.domain.point_indexes import IndexStatus
 from safehold.domain.searches import SearchScope
-from safehold.records.dialect import insert_into
+from safehold.records.dialect import put_row
 from safehold.records.jobs import update_fenced
 from safehold.records.keyset import beyond
 from safehold.records.tables import job, recovery_point, tag, vault
@@ -141,9 +141,7 @@ def progress(tx: Tx, attempt: Job, values: Progress) -> bool:
     """The search is so far; False, and nothing changed, when another attempt has taken the job over."""
     if not update_fenced(tx, attempt, bytes_done=0, percent_done=_percent(values)):
         return False
-    row = {"job_id": attempt.id, **asdict(values)}
-    query = insert_into(tx, search_job).values(row)
-    tx.execute(query.on_conflict_do_update(index_elements=["job_id"], set_=row))
+    put_row(tx, search_job, {"job_id": attempt.id, **asdict(values)})
     return True
 
 

@@ -9,11 +9,9 @@ from sqlalchemy import select
 
 from safehold.domain.tags import Tags
 from safehold.records import tagging
-from safehold.records.dialect import insert_into
+from safehold.records.dialect import in_batches, insert_into
 from safehold.records.tables import tag as t
 from safehold.records.tx import Tx
-
-_ARNS_PER_QUERY = 500  # well under SQLite's limit on variables
 
 
 def put(tx: Tx, arn: str, tags: Tags) -> None:
@@ -36,9 +34,7 @@ def of(tx: Tx, arn: str) -> dict[str, str]:
 def of_many(tx: Tx, arns: Iterable[str]) -> dict[str, dict[str, str]]:
     """Tags of several things: an entry for every ARN asked for, empty where there are none."""
     found: dict[str, dict[str, str]] = {arn: {} for arn in arns}
-    wanted = list(found)
-    for start in range(0, len(wanted), _ARNS_PER_QUERY):
-        batch = wanted[start : start + _ARNS_PER_QUERY]
+    for batch in in_batches(found):
         for row in tx.execute(select(t).where(t.c.arn.in_(batch)).order_by(t.c.arn, t.c.key)):
             found[row.arn][row.key] = row.value
     return found

@@ -9,7 +9,7 @@ from sqlalchemy import or_, select, update
 
 from safehold.domain.job_states import JobState
 from safehold.domain.vaults import Vault
-from safehold.records.dialect import insert_into
+from safehold.records.dialect import put_row
 from safehold.records.tables import job, vault
 from safehold.records.tables_locking import vault_locking as t
 from safehold.records.tx import Tx
@@ -52,9 +52,7 @@ def of(tx: Tx, vault_id: str) -> Locking:
 
 
 def put(tx: Tx, vault_id: str, locking: Locking) -> None:
-    values = asdict(locking)
-    query = insert_into(tx, t).values(vault_id=vault_id, **values)
-    tx.execute(query.on_conflict_do_update(index_elements=["vault_id"], set_=values))
+    put_row(tx, t, {"vault_id": vault_id, **asdict(locking)})
 
 
 def has_older_writers(tx: Tx, locked: Vault) -> bool:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Table, delete, select
+from sqlalchemy import delete, select
 
-from safehold.records.dialect import insert_into
+from safehold.records.dialect import put_row
 from safehold.records.tables_vaults import vault_notification, vault_policy
 from safehold.records.tx import Tx
 
@@ -23,7 +23,7 @@ class Notification:
 
 def put_policy(tx: Tx, vault_id: str, policy: str, *, now: datetime) -> None:
     """The vault has this policy, as text, instead of another."""
-    _put(tx, vault_policy, vault_id, {"policy": policy, "updated_at": now})
+    put_row(tx, vault_policy, {"vault_id": vault_id, "policy": policy, "updated_at": now})
 
 
 def policy(tx: Tx, vault_id: str) -> str | None:
@@ -40,7 +40,7 @@ def delete_policy(tx: Tx, vault_id: str) -> bool:
 def put_notification(tx: Tx, vault_id: str, *, topic_arn: str, events: Sequence[str], now: datetime) -> None:
     """The vault's events go there, and no others."""
     values = {"topic_arn": topic_arn, "events": list(events), "updated_at": now}
-    _put(tx, vault_notification, vault_id, values)
+    put_row(tx, vault_notification, {"vault_id": vault_id, **values})
 
 
 def notification(tx: Tx, vault_id: str) -> Notification | None:
@@ -54,8 +54,3 @@ def delete_notification(tx: Tx, vault_id: str) -> bool:
     """The vault's events go nowhere; False when they did before."""
     t = vault_notification
     return tx.execute(delete(t).where(t.c.vault_id == vault_id)).rowcount == 1
-
-
-def _put(tx: Tx, table: Table, vault_id: str, values: dict[str, object]) -> None:
-    query = insert_into(tx, table).values(vault_id=vault_id, **values)
-    tx.execute(query.on_conflict_do_update(index_elements=["vault_id"], set_=values))

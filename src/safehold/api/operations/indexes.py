@@ -86,11 +86,11 @@ def list_indexed_recovery_points(call: Call, req: Mapping[str, Any]) -> Mapping[
         call, req, fetch, moment=lambda index: (index.point_created_at, index.point_id)
     )
     arns = {vault_id: _vault_arn(call, vault_id) for vault_id in {index.vault_id for index in found}}
-    points = {index.point_id: recovery_points.find_by_id(call.tx, index.point_id) for index in found}
+    points = recovery_points.of_many(call.tx, (index.point_id for index in found))
     shown = [
         _listed(index, point, arns[index.vault_id])
         for index in found
-        if (point := points[index.point_id]) is not None
+        if (point := points.get(index.point_id)) is not None
     ]
     return {"IndexedRecoveryPoints": shown, "NextToken": token}
 
