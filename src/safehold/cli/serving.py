@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from safehold.api import server
@@ -69,17 +70,20 @@ def _teller(folder: DataFolder, wanted: Wanted) -> Callable[[int], None]:
 
 
 @contextmanager
-def _scheduler(installation: Installation) -> Iterator[None]:
+def _running(name: str, work: Callable[[threading.Event], None]) -> Iterator[None]:
+    """A thread that works while the block lasts; it is told by the event to end."""
     stop = threading.Event()
-    thread = threading.Thread(
-        target=loop.run, args=(installation.catalog, installation.clock, stop), name="scheduler"
-    )
+    thread = threading.Thread(target=work, args=(stop,), name=name)
     thread.start()
     try:
         yield
     finally:
         stop.set()
         thread.join()
+
+
+def _scheduler(installation: Installation) -> AbstractContextManager[None]:
+    return _running("scheduler", partial(loop.run, installation.catalog, installation.clock))
 
 
 @contextmanager
@@ -88,14 +92,8 @@ def delivering_events(installation: Installation) -> Iterator[None]:
     settings = installation.settings
     targets = targets_of(settings.event_webhooks, settings.event_queues)
     delivering = Delivering(installation.catalog, installation.clock, targets)
-    stop = threading.Event()
-    thread = threading.Thread(target=delivering.run, args=(installation.root_key, stop), name="events")
-    thread.start()
-    try:
+    with _running("events", partial(delivering.run, installation.root_key)):
         yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 @contextmanager

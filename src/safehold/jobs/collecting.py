@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -11,6 +10,7 @@ from safehold.core import log
 from safehold.core.clock import Clock, to_micros
 from safehold.core.errors import SafeholdError
 from safehold.domain.vaults import Vault
+from safehold.jobs.aside import Aside
 from safehold.jobs.vaults import VaultAccess
 from safehold.records import vaults, writer_intents
 from safehold.records.engine import Catalog
@@ -32,13 +32,11 @@ class Collecting:
     every: timedelta
     settings: CollectionSettings
     who: str = ""
-    _thread: threading.Thread | None = field(default=None)
+    _aside: Aside = field(default_factory=lambda: Aside("collect"))
 
     def start_due(self) -> None:
         """Begin to collect what is due, unless that is going on already."""
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self.collect_due, name="collect", daemon=True)
-            self._thread.start()
+        self._aside.start(self.collect_due)
 
     def collect_due(self) -> int:
         """Collect every vault that is due; how many were. One's trouble stops no other."""

@@ -8,7 +8,6 @@ bears being done twice.
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -20,6 +19,7 @@ from safehold.domain.locking import LockStage
 from safehold.domain.recovery_points import RecoveryPoint
 from safehold.domain.vaults import Vault, VaultState
 from safehold.jobs import lock_facts
+from safehold.jobs.aside import Aside
 from safehold.jobs.hold_keeping import HoldKeeping
 from safehold.jobs.locks import retention_for
 from safehold.jobs.vaults import VaultAccess
@@ -46,21 +46,18 @@ class LockKeeping:
     catalog: Catalog
     access: VaultAccess
     clock: Clock
-    _thread: threading.Thread | None = field(default=None)
+    _aside: Aside = field(default_factory=lambda: Aside("locks"))
     _told: dict[str, lock_facts.Facts] = field(default_factory=dict)  # what vaults say of themselves, by id
     _looked: dict[str, _Look] = field(default_factory=dict)  # at vaults' points
     _holds: HoldKeeping | None = field(default=None)  # for as long as this: it remembers what is damaged
 
     def start_due(self) -> None:
         """Begin what is due, unless it is going on already."""
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._try, name="locks", daemon=True)
-            self._thread.start()
+        self._aside.start(self._try)
 
     def join(self) -> None:
         """What was begun is done."""
-        if self._thread is not None:
-            self._thread.join()
+        self._aside.join()
 
     def _try(self) -> None:
         try:

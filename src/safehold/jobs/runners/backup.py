@@ -14,6 +14,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from safehold.connectors.contract import Connector, FoundResource, SourceSpec
 from safehold.core.clock import Clock, to_micros
 from safehold.core.errors import Damaged, ObjectMissing, SourceMissing
@@ -33,9 +35,10 @@ from safehold.jobs.discovery import spec_of
 from safehold.jobs.following_up import follow_up
 from safehold.jobs.locks import retention_for
 from safehold.jobs.outcome import Outcome, failed
+from safehold.jobs.runners.points import show_point, take_back
 from safehold.jobs.troubles import Troubles
 from safehold.jobs.vaults import VaultAccess
-from safehold.records import point_locks, recovery_points, resources, sources, tags, vaults
+from safehold.records import recovery_points, resources, sources, tags, vaults
 from safehold.records.engine import Catalog
 from safehold.records.tx import Tx
 from safehold.store.checkpointing import EVERY_SECONDS, Checkpointing
@@ -109,13 +112,11 @@ class BackupRunner:
         stand.
         """
         store = self._store_left(job)
-        point_id = job.id.lower()
-        if store is not None:
-            CheckpointFolder(store.backend, store.keys, store.vault_id).delete_all(point_id)
-        if store is None or store.find_point(point_id) is None or store.is_deleted(point_id):
+        if store is None:
             return
-        facts = {"reason": "the job did not complete"}
-        store.amend(point_id, "deletion", facts, written_at=to_micros(self.clock.now()))
+        point_id = job.id.lower()
+        CheckpointFolder(store.backend, store.keys, store.vault_id).delete_all(point_id)
+        take_back(store, point_id, now=self.clock.now())
 
     def _store_left(self, job: Job) -> VaultStore | None:
         """Where the job's point is, if there is one: even in a vault that was deleted meanwhile."""
@@ -129,16 +130,12 @@ class BackupRunner:
     def settle(self, tx: Tx, job: Job, outcome: Outcome) -> None:
         """The point becomes visible in the same transaction that ends its job."""
         row = outcome.facts.get("point")
-        if row is None or outcome.state not in (JobState.COMPLETED, JobState.PARTIAL):
+        if row is None or not outcome.is_good:
             return
         vault = vaults.find_by_id(tx, row["vault_id"])
         point = _point(job, row, completed_at=self.clock.now(), key_arn=vault.key_arn if vault else None)
-        if recovery_points.insert_if_new(tx, point):
-            tags.put(tx, point.arn, row["tags"])
+        if show_point(tx, point, row):
             follow_up(tx, point, BackupRequest.from_json(job.request), now=self.clock.now())
-        if row.get("locked_until"):
-            until = datetime.fromisoformat(row["locked_until"])
-            point_locks.put_until(tx, point.id, vault_id=point.vault_id, until=until)
 
     def _plan(self, job: Job, vault: Vault) -> _Plan | Outcome:
         request = BackupRequest.from_json(job.request)
@@ -280,12 +277,8 @@ def _outcome(job: Job, vault: Vault, record: PointRecord) -> Outcome:
         "COMPLETED_WITH_ISSUES" if message else None,
         size_bytes=record.stats.total_bytes,
         recovery_point_arn=record.point_arn,
-        facts={"point": row, "stats": _stats(record), **troubles.facts()},
+        facts={"point": row, "stats": msgspec.structs.asdict(record.stats), **troubles.facts()},
     )
-
-
-def _stats(record: PointRecord) -> dict[str, int]:
-    return {name: getattr(record.stats, name) for name in record.stats.__struct_fields__}
 
 
 def _point(job: Job, row: dict[str, Any], *, completed_at: datetime, key_arn: str | None) -> RecoveryPoint:

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from safehold.core.clock import Clock, to_micros
+import msgspec
+
+from safehold.core.clock import Clock
 from safehold.domain import locking
 from safehold.domain.air_gap import check_takes_points
 from safehold.domain.copy_requests import OTHER_ACCOUNT, SAME_ORGANIZATION, CopyJobRequest, destination_of
@@ -23,8 +25,9 @@ from safehold.jobs.bytecount import ByteCount
 from safehold.jobs.context import JobContext
 from safehold.jobs.locks import retention_for
 from safehold.jobs.outcome import Outcome, failed
+from safehold.jobs.runners.points import show_point, take_back
 from safehold.jobs.vaults import VaultAccess
-from safehold.records import organizations, point_locks, recovery_points, tags, vaults
+from safehold.records import organizations, recovery_points, tags, vaults
 from safehold.records.engine import Catalog
 from safehold.records.tx import Tx
 from safehold.store.copying import CopyOrder, copy_point
@@ -85,11 +88,7 @@ class CopyRunner:
             return
         vault = vaults.find_by_id(tx, row["vault_id"])
         copy = _copy(job, row, completed_at=self.clock.now(), key_arn=vault.key_arn if vault else None)
-        if recovery_points.insert_if_new(tx, copy):
-            tags.put(tx, copy.arn, row["tags"])
-        if row.get("locked_until"):
-            until = datetime.fromisoformat(row["locked_until"])
-            point_locks.put_until(tx, copy.id, vault_id=copy.vault_id, until=until)
+        show_point(tx, copy, row)
 
     def discard(self, job: Job) -> None:
         """An attempt may have written the copy and died, or lost the job, before it said so: it shall not
@@ -99,11 +98,7 @@ class CopyRunner:
             target = vaults.find_by_arn(tx, job.vault_arn or "")
         if target is None or job.attempt == 0:
             return
-        store, point_id = self.access.for_writing(target), job.id.lower()
-        if store.find_point(point_id) is None or store.is_deleted(point_id):
-            return
-        facts = {"reason": "the job did not complete"}
-        store.amend(point_id, "deletion", facts, written_at=to_micros(self.clock.now()))
+        take_back(self.access.for_writing(target), job.id.lower(), now=self.clock.now())
 
 
 def _plan(tx: Tx, job: Job) -> _Plan | Outcome:
@@ -122,7 +117,6 @@ def _plan(tx: Tx, job: Job) -> _Plan | Outcome:
     point = recovery_points.find_by_id(tx, request.source_point_id)
     if source is None or point is None or point.status is PointStatus.DELETING:
         return failed(NO_POINT, category="RecoveryPointNotFound")
-    check_takes_points(target)
     if not locking.is_in_range(target, request.lifecycle):
         return failed(locking.COPY_OUT_OF_RANGE, category="InvalidParameters")
     there = recovery_points.page_of_vault(
@@ -175,7 +169,7 @@ def _outcome(plan: _Plan, record: PointRecord) -> Outcome:
         "size_bytes": record.stats.total_bytes,
         "locked_until": record.facts.get(UNTIL_FACT),
     }
-    stats = {name: getattr(record.stats, name) for name in record.stats.__struct_fields__}
+    stats = msgspec.structs.asdict(record.stats)
     return Outcome(
         JobState.COMPLETED, size_bytes=record.stats.total_bytes, facts={"copy": row, "stats": stats}
     )
