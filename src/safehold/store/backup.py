@@ -253,7 +253,8 @@ class Backup:
         content, as_read = opened
         parts = self._parts_so_far(directory, as_read, content)
         left = as_read.size_bytes - sum(part.length for part in parts)
-        told = partial(self._told_within, directory, as_read, parts) if self._checkpoints else None
+        encode = partial(encode_content, put_page=self._session.put_page)
+        told = partial(self._told_within, directory, as_read, encode, parts) if self._checkpoints else None
         try:
             watched = _Watched(content, self._advance)
             self._session.add_stream(watched, left, parts=parts, after_each=told)
@@ -274,7 +275,8 @@ class Backup:
         taker = VolumeTaker(self._session.add_cut, self._session.put_page, self._get_page)
         try:
             held = KnownVolume(before.content or b"", before.size_bytes) if before is not None else None
-            told = partial(self._told_within_volume, directory, item) if self._checkpoints else None
+            encode = partial(encode_pages, put_page=self._session.put_page, fan_out=PAGE_BLOCKS)
+            told = partial(self._told_within, directory, item, encode) if self._checkpoints else None
             try:
                 done = self._pages_so_far(directory, item)
                 content = taker.take(blocks, item.size_bytes, held, done=done, after_page=told)
@@ -305,23 +307,13 @@ class Backup:
         begun = self._resumed.take_begun(directory, item) if self._resumed is not None else None
         return [] if begun is None else page_parts(begun.unfinished.item.content or b"", self._get_page)
 
-    def _told_within_volume(self, directory: bytes, item: Item, pages: Sequence[Part]) -> None:
-        """Another page of a volume's list was taken in."""
-        if self._checkpoints is not None and self._checkpoints.is_due():
-            content = encode_pages(pages, self._session.put_page, fan_out=PAGE_BLOCKS)
-            self._make_checkpoint(directory, item, content, pages)
-
-    def _told_within(self, directory: bytes, as_read: Item, parts: list[Part]) -> None:
-        """Another chunk of a long item was taken in."""
+    def _told_within(
+        self, directory: bytes, item: Item, encode: Callable[[Sequence[Part]], bytes], parts: Sequence[Part]
+    ) -> None:
+        """More of a long item was taken in: so many parts now, or pages of a volume's list."""
         if self._checkpoints is None or not self._checkpoints.is_due():
             return
-        content = encode_content(parts, self._session.put_page)
-        self._make_checkpoint(directory, as_read, content, parts)
-
-    def _make_checkpoint(self, directory: bytes, item: Item, content: bytes, parts: Sequence[Part]) -> None:
-        """Within a long item, of which `content` stands for `parts`."""
-        assert self._checkpoints is not None
-        item = Item(item.name, item.kind, item.size_bytes, item.facts, content)
+        item = Item(item.name, item.kind, item.size_bytes, item.facts, encode(parts))
         done_bytes = sum(part.length for part in parts)
         unfinished = Unfinished(directory=directory, item=item, done_bytes=done_bytes)
         self._checkpoints.make(self._root_item(self._trees.so_far()), [unfinished])

@@ -32,12 +32,8 @@ class _OpenUnchanged:
 
     path: bytes
     listing: Unchanged
+    known: Known  # of what is in it, the directories
     roots: dict[bytes, bytes] = field(default_factory=dict)
-
-    @property
-    def known(self) -> Known:
-        """The directories in it."""
-        return {item.name: item for item in self.listing.folders}
 
 
 class TreeWriter:
@@ -62,7 +58,8 @@ class TreeWriter:
 
     def pass_over(self, listing: Unchanged) -> None:
         self._close_beside(listing.path)
-        self._stack.append(_OpenUnchanged(listing.path, listing))
+        known = {item.name: item for item in listing.folders}
+        self._stack.append(_OpenUnchanged(listing.path, listing, known))
 
     @property
     def current(self) -> OpenDirectory:

@@ -75,7 +75,9 @@ class VolumeTaker:
         after_page  called with all pages so far, after each of them
         Raises SourceError, StoreError.
         """
-        touched = _touched(blocks.changed, size_bytes) if known is not None else None
+        if blocks.changed is None:
+            known = None
+        touched = _touched(blocks.changed or (), size_bytes)
         if -(-size_bytes // BLOCK_BYTES) <= INLINE_RECORDS:
             return encode_content(self._short(blocks, size_bytes, known, touched), self._put_page)
         before = _by_offset(page_parts(known.content, self._get_page)) if known is not None else {}
@@ -87,33 +89,32 @@ class VolumeTaker:
         return encode_pages(pages, self._put_page, fan_out=PAGE_BLOCKS)
 
     def _short(
-        self, blocks: Blocks, size_bytes: int, known: Known | None, touched: _TouchedBlocks | None
+        self, blocks: Blocks, size_bytes: int, known: Known | None, touched: _TouchedBlocks
     ) -> list[Part]:
         is_alike = known is not None and known.size_bytes == size_bytes and size_bytes > BLOCK_BYTES
         before = list_parts(known.content) if known is not None and is_alike else []
         return self._blocks(blocks, (0, size_bytes), before, touched)
 
     def _page(
-        self, blocks: Blocks, extent: tuple[int, int], before: Part | None, touched: _TouchedBlocks | None
+        self, blocks: Blocks, extent: tuple[int, int], before: Part | None, touched: _TouchedBlocks
     ) -> Part:
         start, end = extent
-        if before is None or before.length != end - start or touched is None:
-            return put_list(1, self._blocks(blocks, extent, [], touched), self._put_page)
-        if start // PAGE_BYTES not in touched:
-            return before
-        parts = list_parts(self._get_page(before.id))
+        parts: list[Part] = []
+        if before is not None and before.length == end - start:
+            if start // PAGE_BYTES not in touched:
+                return before
+            parts = list_parts(self._get_page(before.id))
         return put_list(1, self._blocks(blocks, extent, parts, touched), self._put_page)
 
     def _blocks(
-        self, blocks: Blocks, extent: tuple[int, int], before: list[Part], touched: _TouchedBlocks | None
+        self, blocks: Blocks, extent: tuple[int, int], before: list[Part], touched: _TouchedBlocks
     ) -> list[Part]:
-        """The parts of an extent: those of before, with what was touched read anew."""
+        """The parts of an extent: those of before with what was touched read anew, if they are as long as
+        blocks are; else all of it is read."""
         start, end = extent
         sizes = [min(BLOCK_BYTES, end - offset) for offset in range(start, end, BLOCK_BYTES)]
-        is_usable = touched is not None and [part.length for part in before] == sizes
-        wanted: Iterable[int] = range(len(sizes))
-        if touched is not None and is_usable:
-            wanted = sorted(touched.get(start // PAGE_BYTES, ()))
+        is_usable = [part.length for part in before] == sizes
+        wanted = sorted(touched.get(start // PAGE_BYTES, ())) if is_usable else range(len(sizes))
         parts = list(before) if is_usable else [Part(b"", 0)] * len(sizes)
         for first, run in _runs(wanted):
             data = _read(blocks, start + first * BLOCK_BYTES, sum(sizes[first : first + run]))
@@ -126,10 +127,8 @@ class VolumeTaker:
 _TouchedBlocks: TypeAlias = dict[int, set[int]]  # page number -> which of its blocks
 
 
-def _touched(changed: Ranges | None, size_bytes: int) -> _TouchedBlocks | None:
+def _touched(changed: Ranges, size_bytes: int) -> _TouchedBlocks:
     """The blocks that changed ranges reach into."""
-    if changed is None:
-        return None
     found: _TouchedBlocks = defaultdict(set)
     for offset, length in changed:
         end = min(offset + length, size_bytes)

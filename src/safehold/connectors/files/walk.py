@@ -115,8 +115,10 @@ class Walk:
 
     def _unchanged(self, path: bytes, before: Item) -> Unchanged | None:
         """The whole directory at once, where nothing in it has changed."""
-        encoded = self._previous.encoded(path, before) if self._same_as and before.content else None
-        if self._same_as is None or encoded is None or path in self._mount_points:
+        if self._same_as is None or not before.content or path in self._mount_points:
+            return None
+        encoded = self._previous.encoded(path, before)
+        if encoded is None:
             return None
         try:
             folder = self._folders.descriptor(path)

@@ -21,6 +21,7 @@ from safehold.core.clock import Clock, SystemClock
 from safehold.core.errors import Damaged, ObjectLocked, ObjectMissing, StoreUnavailable
 from safehold.store.backends.contract import LockMode, Retention, Version
 from safehold.store.backends.local import LocalBackend
+from safehold.store.backends.single_version import SingleVersion
 from safehold.store.retention import is_enough, strongest
 
 RETENTION, HOLD = b"user.safehold.retention", b"user.safehold.hold"
@@ -28,7 +29,7 @@ FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, FS_IMMUTABLE_FL = 0x80086601, 0x40086602, 0x10
 NO_SUCH_FLAG = (errno.ENOTTY, errno.EOPNOTSUPP, errno.EPERM, errno.EINVAL, errno.ENOSYS)
 
 
-class LockingLocalBackend(LocalBackend):
+class LockingLocalBackend(LocalBackend, SingleVersion):
     """As LocalBackend, where the file system keeps extended attributes.
 
     may_be_immutable  locked files get the immutable attribute where that is possible
@@ -77,22 +78,6 @@ class LockingLocalBackend(LocalBackend):
     def is_held(self, version: Version) -> bool:
         with self._opened(version.name) as descriptor:
             return _read(descriptor, HOLD) is not None
-
-    def versions(self, prefix: str) -> Iterator[Version]:
-        for info in self.list(prefix):
-            yield Version(info.name, "", info.size_bytes, is_marker=False)
-
-    def versions_of(self, name: str) -> Sequence[Version]:
-        try:
-            return [Version(name, "", self.size(name), is_marker=False)]
-        except ObjectMissing:
-            return []
-
-    def get_version(self, version: Version, *, offset: int = 0, length: int | None = None) -> bytes:
-        return self.get(version.name, offset=offset, length=length)
-
-    def delete_version(self, version: Version) -> None:
-        self.delete(version.name)
 
     def delete(self, name: str) -> None:
         with suppress(ObjectMissing):

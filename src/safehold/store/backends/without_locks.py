@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from safehold.core.errors import ConfigError, ObjectMissing
+from safehold.core.errors import ConfigError
 from safehold.store.backends.contract import Backend, ObjectInfo, Retention, Version
+from safehold.store.backends.single_version import SingleVersion
 
 
-class WithoutLocks:
+class WithoutLocks(SingleVersion):
     """A place that keeps one version of each name and locks none, asked as one that does."""
 
     can_lock = keeps_versions = False
@@ -57,18 +58,3 @@ class WithoutLocks:
     def is_held(self, version: Version) -> bool:
         self.size(version.name)
         return False
-
-    def versions(self, prefix: str) -> Iterator[Version]:
-        yield from (Version(info.name, "", info.size_bytes, False) for info in self.list(prefix))
-
-    def versions_of(self, name: str) -> Sequence[Version]:
-        try:
-            return [Version(name, "", self.size(name), False)]
-        except ObjectMissing:
-            return []
-
-    def get_version(self, version: Version, *, offset: int = 0, length: int | None = None) -> bytes:
-        return self.get(version.name, offset=offset, length=length)
-
-    def delete_version(self, version: Version) -> None:
-        self.delete(version.name)
