@@ -18,6 +18,7 @@ from safehold.api.wire.authenticate import KeyRecord
 from safehold.api.wire.gateway import Gateway
 from safehold.core.clock import SystemClock
 from safehold.records.engine import Catalog
+from tests.api.job_world import World
 
 ACCOUNT = "123456789012"
 NOW = datetime(2030, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
@@ -66,6 +67,17 @@ def call(sqlite_catalog: Catalog, config: ApiConfig, principal: Principal) -> It
             tx=tx,
             config=config,
         )
+
+
+@pytest.fixture
+def world(sqlite_catalog: Catalog) -> World:
+    return World(sqlite_catalog)
+
+
+@pytest.fixture
+def world_on_both(catalog: Catalog) -> World:
+    """For what the database decides."""
+    return World(catalog)
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from safehold.core.errors import (
 from safehold.domain import arns
 from safehold.domain.vaults import VaultState
 from safehold.records import recovery_points, tables, vaults
-from safehold.records.engine import Catalog
 from tests.api.job_world import ACCOUNT, NOW, PRINCIPAL, ROLE, SITE, TREE, World, a_point
 
 GAPPED = {"BackupVaultName": "gapped"}
@@ -30,11 +29,6 @@ BOUNDS = {"MinRetentionDays": 7, "MaxRetentionDays": 30}
 TEAM = f"arn:aws:mpa:{SITE}:{ACCOUNT}:approval-team/keepers/1"
 OTHER_TEAM = f"arn:aws:mpa:{SITE}:{ACCOUNT}:approval-team/others/2"
 IN_GAPPED = f"arn:aws:backup:{SITE}:{ACCOUNT}:recovery-point:p-2"
-
-
-@pytest.fixture
-def world(sqlite_catalog: Catalog) -> World:
-    return World(sqlite_catalog)
 
 
 def create(world: World, **members: Any) -> dict[str, Any]:

@@ -9,21 +9,9 @@ import pytest
 
 from safehold.core.errors import InvalidParameterValue, InvalidRequest, ResourceNotFound, SafeholdError
 from safehold.records import settings
-from safehold.records.engine import Catalog
 from tests.api.job_world import ACCOUNT, NOW, OTHER_ROLE, ROLE, SHARE, SITE, TREE, VAULT_ARN, World
 
 START = {"BackupVaultName": "Main", "ResourceArn": TREE, "IamRoleArn": ROLE}
-
-
-@pytest.fixture
-def world(sqlite_catalog: Catalog) -> World:
-    return World(sqlite_catalog)
-
-
-@pytest.fixture
-def world_on_both(catalog: Catalog) -> World:
-    """For what the database decides."""
-    return World(catalog)
 
 
 def start(world: World, **changes: object) -> str:

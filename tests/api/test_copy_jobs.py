@@ -21,7 +21,6 @@ from safehold.domain.lifecycle import Lifecycle
 from safehold.domain.recovery_points import PointStatus, StorageClass
 from safehold.domain.vaults import VaultType
 from safehold.records import recovery_points, tables
-from safehold.records.engine import Catalog
 from tests.api.job_world import (
     ACCOUNT,
     NOW,
@@ -42,17 +41,6 @@ START = {
     "DestinationBackupVaultArn": AWAY,
     "IamRoleArn": ROLE,
 }
-
-
-@pytest.fixture
-def world(sqlite_catalog: Catalog) -> World:
-    return World(sqlite_catalog)
-
-
-@pytest.fixture
-def world_on_both(catalog: Catalog) -> World:
-    """For what the database decides."""
-    return World(catalog)
 
 
 def start(world: World, **changes: object) -> str:

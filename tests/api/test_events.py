@@ -13,15 +13,9 @@ from safehold.domain.event_delivery import Target, TargetKind
 from safehold.domain.job_states import JobEvent
 from safehold.domain.jobs import Job
 from safehold.records import amendments, claims, events, nodes
-from safehold.records.engine import Catalog
 from tests.api.job_world import NOW, POINT, ROLE, TREE, VAULT_ARN, World
 
 PLAN = {"BackupPlanName": "p", "Rules": [{"RuleName": "r", "TargetBackupVaultName": "Main"}]}
-
-
-@pytest.fixture
-def world(sqlite_catalog: Catalog) -> World:
-    return World(sqlite_catalog)
 
 
 def told(client: LocalClient, **query: str) -> list[dict[str, Any]]:

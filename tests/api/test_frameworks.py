@@ -33,11 +33,6 @@ KEPT = {
 
 
 @pytest.fixture
-def world(sqlite_catalog: Catalog) -> World:
-    return World(sqlite_catalog)
-
-
-@pytest.fixture
 def client(world: World) -> LocalClient:
     return world.client()
 

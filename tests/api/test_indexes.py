@@ -11,15 +11,9 @@ from safehold.domain.jobs import JobKind
 from safehold.domain.point_indexes import IndexStatus
 from safehold.domain.recovery_points import PointStatus
 from safehold.records import jobs, point_indexes, recovery_points
-from safehold.records.engine import Catalog
 from tests.api.job_world import NOW, OTHER_ROLE, POINT, ROLE, SHARE, TREE, VAULT_ARN, World, a_point
 
 IN_MAIN = {"BackupVaultName": "Main", "RecoveryPointArn": POINT}
-
-
-@pytest.fixture
-def world(sqlite_catalog: Catalog) -> World:
-    return World(sqlite_catalog)
 
 
 def update(world: World, index: str, **more: object) -> str | None:

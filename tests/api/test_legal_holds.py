@@ -16,16 +16,10 @@ from safehold.core.errors import (
     ResourceNotFound,
 )
 from safehold.domain.quotas import AWS_QUOTAS
-from safehold.records.engine import Catalog
 from tests.api.job_world import NOW, POINT, SHARE, TREE, World
 
 DAY = timedelta(days=1)
 CASE = {"Title": "case", "Description": "17/2030"}
-
-
-@pytest.fixture
-def world(sqlite_catalog: Catalog) -> World:
-    return World(sqlite_catalog)
 
 
 def hold(world: World, **members: Any) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from safehold.core.errors import (
     ResourceNotFound,
 )
 from safehold.records import tags
-from safehold.records.engine import Catalog
 from tests.api.job_world import NOW, ROLE, SITE, World
 
 FILLED = {
@@ -27,11 +26,6 @@ FILLED = {
     "StartWindowMinutes": 480,
     "CompletionWindowMinutes": 10080,
 }
-
-
-@pytest.fixture
-def world(sqlite_catalog: Catalog) -> World:
-    return World(sqlite_catalog)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import pytest
 from safehold.api.local import LocalClient
 from safehold.core.errors import ConfigError, LimitExceeded
 from safehold.domain.quotas import AWS_QUOTAS, Quotas, check_room
-from safehold.records.engine import Catalog
 from tests.api.job_world import ACCOUNT, POINT, ROLE, SITE, TREE, World
 
 RULE = {"RuleName": "r", "TargetBackupVaultName": "Main"}
@@ -23,11 +22,6 @@ TESTING = {
     },
 }
 AWAY = f"arn:aws:backup:{SITE}:{ACCOUNT}:backup-vault:away"
-
-
-@pytest.fixture
-def world(sqlite_catalog: Catalog) -> World:
-    return World(sqlite_catalog)
 
 
 def vault(client: LocalClient, name: str) -> None:

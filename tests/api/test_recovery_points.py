@@ -20,7 +20,6 @@ from safehold.domain.jobs import Job, JobKind
 from safehold.domain.lifecycle import Lifecycle
 from safehold.domain.recovery_points import PointStatus, with_lifecycle
 from safehold.records import amendments, recovery_points, tables
-from safehold.records.engine import Catalog
 from tests.api.job_world import ACCOUNT, NOW, POINT, SHARE, SITE, TREE, VAULT_ARN, World, a_point
 
 MAIN = {"BackupVaultName": "Main"}
@@ -29,11 +28,6 @@ CREATOR = CreatedBy(
     "plan-1", "arn:plan", "name", "version", "rule-1", "daily", "cron(0 5 ? * * *)", "Etc/UTC"
 )
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def world(sqlite_catalog: Catalog) -> World:
-    return World(sqlite_catalog)
 
 
 def put(world: World, point_id: str, **changes: object) -> str:

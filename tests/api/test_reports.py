@@ -18,7 +18,6 @@ from safehold.core.errors import (
 )
 from safehold.domain.frameworks import DeploymentStatus
 from safehold.records import reports
-from safehold.records.engine import Catalog
 from tests.api.job_world import ACCOUNT, NOW, SITE, World
 
 CHANNEL = {"S3BucketName": "reports"}
@@ -26,18 +25,8 @@ SETTING = {"ReportTemplate": "BACKUP_JOB_REPORT"}
 
 
 @pytest.fixture
-def world(sqlite_catalog: Catalog) -> World:
-    return World(sqlite_catalog)
-
-
-@pytest.fixture
 def client(world: World) -> LocalClient:
     return world.client()
-
-
-@pytest.fixture
-def world_on_both(catalog: Catalog) -> World:
-    return World(catalog)
 
 
 def create(client: LocalClient, name: str = "r", **members: object) -> dict[str, Any]:

@@ -18,22 +18,10 @@ from safehold.core.errors import (
 from safehold.domain.recovery_points import PointStatus
 from safehold.domain.restore_requests import RestoreJobRequest
 from safehold.records import recovery_points
-from safehold.records.engine import Catalog
 from tests.api.job_world import ACCOUNT, NOW, POINT, ROLE, SHARE, SITE, TREE, VAULT_ARN, World, a_point
 
 METADATA = {"file-system-id": "fs-1", "newFileSystem": "true", "Encrypted": "false"}
 START = {"RecoveryPointArn": POINT, "Metadata": METADATA, "IamRoleArn": ROLE}
-
-
-@pytest.fixture
-def world(sqlite_catalog: Catalog) -> World:
-    return World(sqlite_catalog)
-
-
-@pytest.fixture
-def world_on_both(catalog: Catalog) -> World:
-    """For what the database decides."""
-    return World(catalog)
 
 
 def start(world: World, **changes: object) -> str:

@@ -40,11 +40,6 @@ VAULTS = f"arn:aws:backup:{SITE}:{ACCOUNT}:backup-vault:M*"
 
 
 @pytest.fixture
-def world(sqlite_catalog: Catalog) -> World:
-    return World(sqlite_catalog)
-
-
-@pytest.fixture
 def client(world: World) -> LocalClient:
     return world.client()
 
@@ -130,11 +125,6 @@ def test_an_update_changes_what_it_names_and_leaves_the_rest(
     update_plan(client, ScheduleExpression="cron(0 6 ? * * *)", ScheduleExpressionTimezone="Europe/Berlin")
     assert shown_plan(client)["ScheduleExpressionTimezone"] == "Europe/Berlin"
     assert shown_plan(client)["RecoveryPointSelection"]["SelectionWindowDays"] == 7
-
-
-@pytest.fixture
-def world_on_both(catalog: Catalog) -> World:
-    return World(catalog)
 
 
 def test_the_same_request_again_answers_the_first_plan(client_on_both: LocalClient) -> None:

@@ -9,14 +9,8 @@ import pytest
 
 from safehold.api.local import LocalClient
 from safehold.core.errors import AlreadyExists, InvalidParameterValue, LimitExceeded
-from safehold.records.engine import Catalog
 from tests.api.job_world import NOW, OTHER_ROLE, ROLE, World
 from tests.api.test_plans import a_plan, all_pages, create
-
-
-@pytest.fixture
-def world(sqlite_catalog: Catalog) -> World:
-    return World(sqlite_catalog)
 
 
 @pytest.fixture

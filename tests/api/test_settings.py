@@ -7,13 +7,7 @@ import pytest
 from safehold.core.errors import InvalidParameterValue
 from safehold.domain.resource_types import AWS_TYPES
 from safehold.records import settings
-from safehold.records.engine import Catalog
 from tests.api.job_world import ACCOUNT, SITE, World
-
-
-@pytest.fixture
-def world(sqlite_catalog: Catalog) -> World:
-    return World(sqlite_catalog)
 
 
 def test_every_type_is_in_the_map_and_opted_in_at_first(world: World) -> None:

@@ -13,15 +13,9 @@ from safehold.core.errors import (
 )
 from safehold.domain import arns
 from safehold.records import amendments, recovery_points
-from safehold.records.engine import Catalog
 from tests.api.job_world import ACCOUNT, POINT, SHARE, SITE, TREE, VAULT_ARN, World, a_point
 
 NATIVE_POINT = f"arn:aws:fsx:{SITE}:{ACCOUNT}:backup/backup-1"
-
-
-@pytest.fixture
-def world(sqlite_catalog: Catalog) -> World:
-    return World(sqlite_catalog)
 
 
 def tags_of(world: World, arn: str) -> dict[str, str]:

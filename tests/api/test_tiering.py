@@ -7,16 +7,10 @@ from typing import Any
 import pytest
 
 from safehold.core.errors import AlreadyExists, InvalidParameterValue, ResourceNotFound
-from safehold.records.engine import Catalog
 from tests.api.job_world import NOW, TREE, World
 
 ALL_S3 = {"Resources": ["*"], "TieringDownSettingsInDays": 60, "ResourceType": "S3"}
 BUCKET = {"Resources": ["arn:aws:s3:::bucket"], "TieringDownSettingsInDays": 90, "ResourceType": "S3"}
-
-
-@pytest.fixture
-def world(sqlite_catalog: Catalog) -> World:
-    return World(sqlite_catalog)
 
 
 def create(world: World, name: str = "tier", vault: str = "Main", **members: Any) -> dict[str, Any]:

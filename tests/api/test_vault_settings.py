@@ -16,17 +16,11 @@ from safehold.core.errors import (
 )
 from safehold.domain.vault_events import SUBSCRIBABLE
 from safehold.records import recovery_points, vault_settings, vaults
-from safehold.records.engine import Catalog
 from tests.api.job_world import ACCOUNT, POINT, ROLE, SITE, VAULT_ARN, World, a_point
 
 MAIN = {"BackupVaultName": "Main"}
 STATEMENT = {"Effect": "Deny", "Principal": "*", "Action": "backup:DeleteRecoveryPoint", "Resource": "*"}
 TOPIC = f"arn:aws:sns:{SITE}:{ACCOUNT}:topic"
-
-
-@pytest.fixture
-def world(sqlite_catalog: Catalog) -> World:
-    return World(sqlite_catalog)
 
 
 def policy(**changes: Any) -> str:
@@ -57,6 +51,8 @@ def test_a_policy_keeps_nobody_from_anything_yet(world: World) -> None:
     """The day this fails, docs/parity/vault-policies.md and README.md say something else."""
     world.client().call("PutBackupVaultAccessPolicy", **MAIN, Policy=policy())
     world.client().call("DeleteRecoveryPoint", **MAIN, RecoveryPointArn=POINT)
+    shown = world.client().call("ListRecoveryPointsByBackupVault", **MAIN)["RecoveryPoints"]
+    assert [point["Status"] for point in shown] in ([], ["DELETING"])
 
 
 def test_notifications_are_kept_replaced_and_deleted(world: World) -> None:

@@ -15,13 +15,7 @@ from safehold.core.errors import (
 )
 from safehold.domain import arns
 from safehold.records import recovery_points, tables, tags, vaults
-from safehold.records.engine import Catalog
 from tests.api.job_world import ACCOUNT, NOW, SITE, VAULT_ARN, World
-
-
-@pytest.fixture
-def world(sqlite_catalog: Catalog) -> World:
-    return World(sqlite_catalog)
 
 
 def names(world: World, **filters: object) -> list[str]:

@@ -93,6 +93,7 @@ def test_a_store_that_notes_the_class_and_reads_all_the_same_is_read(
 def test_what_was_asked_for_before_is_on_its_way(stub: Stubber, backend: S3Backend, code: str) -> None:
     stub.add_client_error("restore_object", code, http_status_code=409)
     backend.retrieve("cold/a")
+    stub.assert_no_pending_responses()
 
 
 def test_an_archive_without_room_for_requests_is_a_trouble_that_passes(
