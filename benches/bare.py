@@ -14,15 +14,15 @@ import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benches.synthetic import VAULT_ID, provider
+from benches.synthetic import VAULT_ID, a_record, provider
 from safehold.connectors.contract import RestoreRequest, SourceSpec
 from safehold.connectors.files.connector import FilesConnector
 from safehold.connectors.files.target import file_system_arn
 from safehold.core.clock import to_micros
 from safehold.core.memory import keep_freed_memory
-from safehold.domain.items import Item, PreviousTree
+from safehold.domain.items import PreviousTree
 from safehold.store.backends.local import LocalBackend
-from safehold.store.points import RECORD_VERSION, PointRecord, PointStats
+from safehold.store.points import PointRecord
 from safehold.store.vault_store import VaultStore
 
 
@@ -68,7 +68,9 @@ def _back_up(store: VaultStore, spec: SourceSpec, tree: Path) -> str:
         connector.capture(spec, arn, previous, now=now, skip=print) as capture,
     ):
         root = store.take_in(session, capture, previous, advance=lambda items, size: None)
-        record = session.finish(_record(root, capture.taken_at, before, session.stats, arn))
+        taken_at = to_micros(capture.taken_at)
+        point = a_record(root, session.stats, point_id=str(uuid.uuid4()), taken_at=taken_at)
+        record = session.finish(point)
     stats = record.stats
     return f"{stats.items} items, {stats.read_items} read, {stats.stored_bytes / 1e6:.1f} MB stored"
 
@@ -89,28 +91,6 @@ def _restore(store: VaultStore, spec: SourceSpec, tree: Path) -> str:
 def _newest(store: VaultStore) -> PointRecord | None:
     records = [store.point(point_id) for point_id in store.points()]
     return max(records, key=lambda record: record.taken_at, default=None)
-
-
-def _record(
-    root: Item, taken_at: datetime, before: PointRecord | None, stats: PointStats, arn: str
-) -> PointRecord:
-    point_id = str(uuid.uuid4())
-    return PointRecord(
-        version=RECORD_VERSION,
-        point_id=point_id,
-        point_arn=f"arn:aws:backup:eu-central-1:111122223333:recovery-point:{point_id}",
-        resource_arn=arn,
-        resource_type="EFS",
-        resource_name="bare",
-        job_id=point_id,
-        created_at=to_micros(taken_at),
-        taken_at=to_micros(taken_at),
-        consistency="none",
-        previous_point_id=before.point_id if before else None,
-        root=root,
-        stats=stats,
-        facts={},
-    )
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from safehold.store.fragment_writer import FragmentWriter
 from safehold.store.key_providers.key_file import KeyFile
 from safehold.store.keys import VaultKeys
 from safehold.store.places import PLACE, ObjectRef
-from safehold.store.points import PointRecord, PointStats
+from safehold.store.points import RECORD_VERSION, PointRecord, PointStats
 from safehold.store.sealing import HEADER, MAGIC, VERSION, ObjectType
 from safehold.store.session import Session
 from safehold.store.trees import PageCutter, write_directory
@@ -130,7 +130,7 @@ def _write_point(store: VaultStore, file_chunks: int, files: int, chunk_bytes: i
             root = write_directory(items, cutter, session.put_page)
             folders.append(Item(b"folder %06d" % folder, ItemKind.DIRECTORY, 0, {"m": 0o755}, root))
         top = write_directory(folders, cutter, session.put_page)
-        session.finish(_record(Item(b"", ItemKind.DIRECTORY, 0, {"m": 0o755}, top), session.stats))
+        session.finish(a_record(Item(b"", ItemKind.DIRECTORY, 0, {"m": 0o755}, top), session.stats))
     return b"folder %06d/file %06d" % wanted
 
 
@@ -148,17 +148,18 @@ def _real_file(session: Session, keys: VaultKeys, item: Item, data: bytes) -> It
     return Item(item.name, item.kind, len(data), item.facts, identity)
 
 
-def _record(root: Item, stats: PointStats) -> PointRecord:
+def a_record(root: Item, stats: PointStats, *, point_id: str = "p", taken_at: int = 2) -> PointRecord:
+    """The record of a point; what benches do not look at is made up."""
     return PointRecord(
-        version=1,
-        point_id="p",
-        point_arn="arn:aws:backup:us-east-1:123456789012:recovery-point:p",
+        version=RECORD_VERSION,
+        point_id=point_id,
+        point_arn=f"arn:aws:backup:us-east-1:123456789012:recovery-point:{point_id}",
         resource_arn="arn:aws:elasticfilesystem:us-east-1:123456789012:file-system/fs-1",
         resource_type="EFS",
         resource_name="synthetic",
         job_id="job",
         created_at=1,
-        taken_at=2,
+        taken_at=taken_at,
         consistency="none",
         previous_point_id=None,
         root=root,

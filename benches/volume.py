@@ -13,10 +13,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benches.synthetic import VAULT_ID, provider
+from benches.synthetic import VAULT_ID, a_record, provider
 from safehold.domain.items import Item, ItemKind, Listing, PreviousTree
 from safehold.store.backends.memory import MemoryBackend
-from safehold.store.points import RECORD_VERSION, PointRecord, PointStats
 from safehold.store.vault_store import VaultStore
 from safehold.store.volumes import BLOCK_BYTES
 
@@ -108,26 +107,7 @@ def _back_up(store: VaultStore, volume: Volume, point_id: str, previous: str | N
     before = store.previous_tree(store.point(previous)) if previous else PreviousTree()
     with store.session(parents=[previous] if previous else []) as session:
         root = store.take_in(session, volume, before, advance=lambda items, size: None)
-        session.finish(_record(point_id, root, session.stats))
-
-
-def _record(point_id: str, root: Item, stats: PointStats) -> PointRecord:
-    return PointRecord(
-        version=RECORD_VERSION,
-        point_id=point_id,
-        point_arn=point_id,
-        resource_arn="volume",
-        resource_type="EBS",
-        resource_name="volume",
-        job_id=point_id,
-        created_at=1,
-        taken_at=1,
-        consistency="crash",
-        previous_point_id=None,
-        root=root,
-        stats=stats,
-        facts={},
-    )
+        session.finish(a_record(root, session.stats, point_id=point_id))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -58,6 +58,19 @@ def show_ready(as_json: bool, **facts: object) -> None:
 def show_json(value: object) -> None:
     """One JSON document on standard output; times are ISO 8601."""
     click.echo(json.dumps(value, default=_plain, indent=2))
+
+
+def show_reports(
+    name: str, reports: Sequence[dict[str, Any]], tell: Callable[[dict[str, Any]], None], *, as_json: bool
+) -> None:
+    """What was done to each of several: `tell` says it to a person. Exits with 1 when one was refused."""
+    if as_json:
+        show_json({name: reports})
+    else:
+        for report in reports:
+            tell(report)
+    if any(report["refused"] for report in reports):
+        raise click.exceptions.Exit(1)
 
 
 def show_rows(rows: Sequence[Row], columns: Mapping[str, str], *, empty: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from safehold.cli.options import data_option, json_option, show_json, show_rows, size_text
+from safehold.cli.options import data_option, json_option, show_json, show_reports, show_rows, size_text
 
 
 @click.command("collect")
@@ -27,13 +27,7 @@ def collect(vault: str | None, data: Path, dry_run: bool, confirm: bool, as_json
 
     with opened(data) as installation:
         reports = collect_vaults(installation, vault, dry_run=dry_run, is_confirmed=confirm)
-    if as_json:
-        show_json({"vaults": reports})
-    else:
-        for report in reports:
-            _tell(report)
-    if any(report["refused"] for report in reports):
-        raise click.exceptions.Exit(1)
+    show_reports("vaults", reports, _tell, as_json=as_json)
 
 
 def _tell(report: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from safehold.cli.options import data_option, json_option, show_json, size_text
+from safehold.cli.options import data_option, json_option, show_reports, size_text
 
 
 @click.command("cool")
@@ -25,13 +25,7 @@ def cool(points: tuple[str, ...], data: Path, as_json: bool) -> None:
 
     with opened(data) as installation:
         reports = cool_points(installation, points)
-    if as_json:
-        show_json({"points": reports})
-    else:
-        for report in reports:
-            _tell(report)
-    if any(report["refused"] for report in reports):
-        raise click.exceptions.Exit(1)
+    show_reports("points", reports, _tell, as_json=as_json)
 
 
 def _tell(report: dict[str, Any]) -> None:
