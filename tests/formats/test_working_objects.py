@@ -11,15 +11,18 @@ from safehold.store.backends.memory import MemoryBackend
 from safehold.store.checkpoints import CheckpointFolder
 from safehold.store.checks import Checks
 from safehold.store.condemned import read_notes
+from safehold.store.id_map import IdMap, MapFolder
 from safehold.store.key_providers.key_file import KeyFile
 from safehold.store.vault_store import VaultStore
 from tests.formats.make_checkpoint_sample import LONG, TREE
+from tests.formats.make_id_map_sample import ROWS, SOURCE
 from tests.formats.make_sample import SAMPLE_KEY
 from tests.formats.make_working_sample import AT
 from tests.store.resumed import Attempt
 from tests.store.vaults import VAULT_ID, flat, restore
 
 CHECKPOINT = Path(__file__).parent / "working/checkpoint-v1"
+ID_MAP = Path(__file__).parent / "working/id-map-v1"
 SAMPLE = Path(__file__).parent / "working/v1"
 
 
@@ -48,3 +51,17 @@ def test_a_backup_goes_on_with_the_frozen_checkpoint() -> None:
     assert again.source.skips == [unfinished.done_bytes]
     assert again.source.read_bytes == len(LONG) - unfinished.done_bytes + len(TREE[b"c"][b"not come to"])
     assert restore(store, "p") == flat(TREE)
+
+
+def test_the_frozen_id_map_is_read() -> None:
+    store = VaultStore.for_reading(LocalBackend(ID_MAP), KeyFile(RootKey(SAMPLE_KEY)), VAULT_ID)
+    folder = MapFolder(store.backend, store.keys, store.vault_id)
+    tables = [folder.open(name) for name in folder.names(SOURCE)]
+    assert sorted((table.head.prefix, table.head.rows, len(table.head.first_ids)) for table in tables) == [
+        ("", 1100, 2),
+        ("ff", 1, 1),
+    ]
+    known = IdMap(folder, SOURCE)
+    assert [known.find(row[:32]) for row in ROWS] == [row[32:] for row in ROWS]
+    assert known.find(b"\xff" * 32) == b"t" * 32
+    assert known.find(b"\xfe" * 32) is None

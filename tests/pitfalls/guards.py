@@ -107,6 +107,23 @@ GUARDS = (
         "found_out_by_a_scrub",
     ),
     Guard(
+        11,
+        "a name from an id map is looked up before it is used",
+        [
+            (
+                "store/rekeying.py",
+                "if found is None or not self._is_held(found, part.length):",
+                "if found is None:",
+            ),
+            (
+                "store/rekeying.py",
+                "return found if any(place.length == part.length for place in self._places(found)) else None",
+                "return found",
+            ),
+        ],
+        "id_map_that_lies",
+    ),
+    Guard(
         13,
         "a scrub leaves what is damaged where it is",
         [

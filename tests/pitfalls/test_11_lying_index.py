@@ -1,7 +1,7 @@
 """A defect in the index's hash table corrupted it silently, for years.
 
 Here every scrub holds a sample of each object against the index, and the index is made again from the
-objects alone.
+objects alone. What a copy has noted of another vault's names is used only where the index agrees.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from datetime import UTC, datetime
 
 from safehold.core.clock import FixedClock
 from safehold.store.backends.memory import MemoryBackend
+from safehold.store.id_map import MapFolder
 from safehold.store.index_rebuild import rebuild_index
 from safehold.store.objects import Directory, FrameKind, FrameNote
 from safehold.store.places import ObjectRef
 from safehold.store.scrub import ScrubReport, scrub
+from tests.store.test_copying import copy, target_of
 from tests.store.vaults import Tree, back_up, flat, folder_names, open_store, restore
 
 TREE: Tree = {b"%d" % number: random.Random(number).randbytes(700_000) for number in range(5)}
@@ -59,3 +61,17 @@ def test_an_index_that_lies_never_gives_other_bytes() -> None:
     found = restore(open_store(backend), "p", skipped=skipped)
     assert all(TREE[path] == what for path, what in found.items())
     assert len(found) + len(skipped) == len(TREE)
+
+
+def test_an_id_map_that_lies_never_makes_a_copy_refer_to_what_is_not_there() -> None:
+    source, target = open_store(), target_of()
+    back_up(source, "p", TREE)
+    copy(source, target)
+    maps = MapFolder(target.backend, target.keys, target.vault_id)
+    (name,) = maps.names()
+    rows = list(maps.open(name).rows())
+    maps.delete([name])
+    maps.write(source.vault_id.hex(), "", [row[:32] + bytes(range(32)) for row in rows])
+    back_up(source, "q", TREE)
+    copy(source, target_of(target.backend), "q")
+    assert restore(target_of(target.backend), "copy-q") == flat(TREE)

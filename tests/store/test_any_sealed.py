@@ -22,6 +22,7 @@ from safehold.store.backends.local_locks import RETENTION, LockingLocalBackend
 from safehold.store.backends.memory import MemoryBackend
 from safehold.store.collect.journal import Part, Seen
 from safehold.store.frames import seal_frame
+from safehold.store.id_map import IdMap, MapFolder
 from safehold.store.intents import Intent, Revocation
 from safehold.store.keys import new_vault_keys
 from safehold.store.objects import FrameKind, FrameNote, SealedObject, assemble
@@ -140,6 +141,40 @@ def test_any_frame_in_place_of_one_of_a_fragment(change: tuple[int, bytes]) -> N
 @given(frames)
 def test_thousands_of_frames_in_place_of_one_of_a_fragment(change: tuple[int, bytes]) -> None:
     read_fragment(change)
+
+
+SOURCE = "a" * 32
+TABLE = f"{ObjectType.ID_MAP.folder}{SOURCE}/{NAME}"
+ROW = b"\x07" * 32 + b"t" * 32
+MAP_HEAD = {"version": 1, "source_vault": SOURCE, "prefix": "", "rows": 1, "first_ids": [ROW[:32]]}
+map_heads = some.tuples(
+    some.sampled_from(sorted(MAP_HEAD)),
+    some.one_of(numbers, some.text("0123456789abcdefg", max_size=70), some.lists(some.binary(max_size=40))),
+).map(lambda change: msgspec.msgpack.encode({**MAP_HEAD, change[0]: change[1]}))
+parts = some.one_of(some.just(ROW), some.binary(max_size=130), some.integers(0, 3).map(lambda n: ROW * n))
+
+
+@STEADY
+@given(some.lists(parts, max_size=3), some.one_of(map_heads, any_bytes), some.booleans())
+@example([ROW], msgspec.msgpack.encode(MAP_HEAD), True)
+@example([ROW[:-1]], msgspec.msgpack.encode(MAP_HEAD), True)
+def test_any_frames_in_place_of_a_table_of_an_id_map(
+    rows: list[bytes], head: bytes, is_laid_together: bool
+) -> None:
+    """A name or none, and whatever it is, other tables are found and go on being found."""
+    backend = MemoryBackend()
+    put_sealed(backend, ObjectType.ID_MAP, TABLE, [*rows, head])
+    folder = MapFolder(backend, KEYS, VAULT_ID)
+    for _ in range(20):
+        folder.write(SOURCE, "", [b"s" * 32 + b"own" + bytes(29)])
+    known = IdMap(folder, SOURCE)
+    for asked in (bytes(32), ROW[:32], b"\xff" * 32):
+        found = known.find(asked)
+        assert found is None or len(found) == 32
+    if is_laid_together:
+        known.tend()
+        known = IdMap(folder, SOURCE)
+    assert (known.find(b"s" * 32) or b"")[:3] == b"own"
 
 
 VAULT_KEYS = {VAULT_ID: new_vault_keys()}

@@ -277,14 +277,16 @@ def test_a_file_with_the_bytes_of_a_folders_page_is_copied_as_a_file(source: Vau
     assert restore(target_of(target.backend), "copy-q") == flat(tree)
 
 
-def test_without_the_earlier_point_all_is_read_and_nothing_moved(source: VaultStore) -> None:
+def test_without_the_earlier_point_no_data_is_read_and_nothing_moved(source: VaultStore) -> None:
     target = target_of()
     copy(source, target)
     back_up(source, "q", TREE, previous="p")
     source.amend("p", "deletion", {}, written_at=1)
     there, written = measured(target)
-    record = copy(open_store(source.backend), there, "q", earlier=["copy-p"])
-    assert record.stats.read_bytes > 2 * MIB
+    again, read = measured(source)
+    record = copy(again, there, "q", earlier=["copy-p"])
+    assert read.bytes_of("get", "packs/") == 0
+    assert record.stats.read_bytes == 0
     assert record.stats.new_chunks == 0
     assert written.names("put") == {"points", "intents"}
     assert restore(target_of(target.backend), "copy-q") == flat(TREE)
@@ -406,6 +408,7 @@ def test_what_a_dead_copy_had_named_is_not_moved_again(monkeypatch: pytest.Monke
     target, written = measured(target_of(backend))
     record = copy_point(source, target, CopyOrder("p", "c", "arn", "job"), advance=lambda i, s: None)
     assert record.stats.new_bytes < 100 * MIB
+    assert record.stats.read_bytes < 100 * MIB  # nor read
     assert written.bytes_of("put", "packs/") < 100 * MIB
     assert restore(target_of(backend), "c") == flat(tree)
 

@@ -281,6 +281,7 @@ class TreeCopy:
         self._unnamed_bytes += self._window_bytes
         if self._unnamed_bytes >= self._named_bytes:
             self._session.name_stored()
+            self._rekeying.keep_names()
             self._unnamed_bytes = 0
         self._window_pieces = self._window_bytes = self._window_items = 0
 

@@ -22,6 +22,7 @@ from safehold.core.errors import ObjectMissing, PointDamaged, WriterRevoked
 from safehold.store.backends.contract import Retention
 from safehold.store.chunks import FrameReader
 from safehold.store.copy_trees import NAMED_BYTES, Pair, TreeCopy
+from safehold.store.id_map import IdMap, MapFolder
 from safehold.store.intents import Intents
 from safehold.store.locking import PointLock
 from safehold.store.origins import copied_from, facts_of_copy
@@ -88,14 +89,18 @@ def copy_point(
         before = _before(source, copies)
         parents = [before.copy.point_id] if before else []
         lock = PointLock(kept, before.copy if before else None) if kept else None
+        id_map = IdMap(MapFolder(target.backend, target.keys, target.vault_id), source.vault_id.hex())
         with target.session(parents=parents, lock=lock) as session:
-            run = _tree_copy(source, target, session, advance, named_bytes)
+            run = _tree_copy(source, target, session, id_map, advance, named_bytes)
             root = run.run(record.root, Pair(before.old.root, before.copy.root) if before else None)
             if root is None:
                 raise PointDamaged(record.point_id, dict(run.lost))
             _count(session, record)
             new = msgspec.structs.replace(_renamed(source, record, order, before), root=root)
-            return session.finish(new)
+            id_map.keep()
+            done = session.finish(new)
+        id_map.tend()
+        return done
 
 
 def _earlier_copies(
@@ -160,7 +165,12 @@ def _before(source: VaultStore, copies: Iterable[tuple[str, PointRecord]]) -> _B
 
 
 def _tree_copy(
-    source: VaultStore, target: VaultStore, session: Session, advance: Advance, named_bytes: int
+    source: VaultStore,
+    target: VaultStore,
+    session: Session,
+    id_map: IdMap,
+    advance: Advance,
+    named_bytes: int,
 ) -> TreeCopy:
     rekeying = Rekeying(
         source.chunks(),
@@ -168,6 +178,8 @@ def _tree_copy(
         session,
         chunk_id_key=target.keys.chunk_id_key,
         get_page=target.chunks().read,
+        places=target.chunks().places,
+        id_map=id_map,
         advance=advance,
     )
     return TreeCopy(

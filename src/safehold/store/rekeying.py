@@ -7,7 +7,7 @@ its chunks. Chunks keep their cuts: the same bytes in the same pieces, under the
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from safehold.domain.items import Item, ItemKind
 from safehold.store.chunking import chunk_id
 from safehold.store.chunks import ChunkReader, FrameReader
 from safehold.store.contents import GetPage, Part
+from safehold.store.id_map import IdMap
 from safehold.store.places import Place
 from safehold.store.session import Session
 from safehold.store.translations import Translations
@@ -53,15 +54,19 @@ class Rekeying:
         *,
         chunk_id_key: bytes,
         get_page: GetPage,
+        places: Callable[[bytes], Sequence[Place]],
+        id_map: IdMap,
         advance: Advance,
     ) -> None:
-        """chunks, frames: of the source; chunk_id_key, get_page: of the target"""
+        """chunks, frames: of the source; all that follows but `advance`: of the target"""
         self.lost: list[Lost] = []
         self._chunks = chunks
         self._frames = frames
         self._session = session
         self._key = chunk_id_key
         self._get_page = get_page
+        self._places = places
+        self._map = id_map
         self._advance = advance
         self._known = Translations()  # what the session has, or relies on
         self._told = Translations()  # what the previous copy was told to hold
@@ -77,15 +82,25 @@ class Rekeying:
         known = self._known.get(part.id)
         if known is not None:
             return known
-        told = self._told.get(part.id)
-        if told is None or not self._may_rely_on(told, part.length):
-            return None
-        self._known.put(part.id, told)
-        return told
+        found = self._told.get(part.id)
+        # What was told belongs to a point, which is whole and stays unless the session has gaps.
+        if found is None or (self._session.has_gaps and not self._is_held(found, part.length)):
+            found = self._mapped(part)
+        if found is not None:
+            self._known.put(part.id, found)
+        return found
 
-    def _may_rely_on(self, identity: bytes, length: int) -> bool:
-        if not self._session.has_gaps:
-            return True  # it belongs to a point that is whole and stays
+    def _mapped(self, part: Part) -> bytes | None:
+        """What the map calls it, if the target has such a chunk and keeps it.
+
+        # INVARIANT: the map names; that the chunk is there, and as long, the target's index says.
+        """
+        found = self._map.find(part.id)
+        if found is None or not self._is_held(found, part.length):
+            return None
+        return found if any(place.length == part.length for place in self._places(found)) else None
+
+    def _is_held(self, identity: bytes, length: int) -> bool:
         return self._session.holds(Item(b"", ItemKind.FILE, length, {}, identity), self._get_page)
 
     def want(self, part: Part, path: bytes) -> None:
@@ -99,6 +114,10 @@ class Rekeying:
         self._wanted_ids.add(part.id)
         of_object = self._wanted.setdefault(places[0].object.name, {})
         of_object.setdefault(places[0].frame, []).append(_Wanted(part, places[0], path))
+
+    def keep_names(self) -> None:
+        """What was moved until now is found by other copies, should this one end here."""
+        self._map.keep()
 
     def move(self) -> None:
         """What was wanted is in the session, or told in `lost`. Raises StoreError."""
@@ -139,6 +158,7 @@ class Rekeying:
         self._session.add_chunk(identity, data)
         self._session.stats.read_bytes += len(data)
         self._known.put(piece.part.id, identity)
+        self._map.put(piece.part.id, identity)
         self._advance(0, len(data))
 
     def _data(self, piece: _Wanted, frame: bytes | None) -> bytes:

@@ -56,6 +56,7 @@ class ObjectType(IntEnum):
     TOMBSTONE = 19
     SEARCH = 20
     CHECKPOINT = 21
+    ID_MAP = 22
 
     @property
     def folder(self) -> str:
@@ -78,6 +79,7 @@ _FOLDERS = {
     ObjectType.TOMBSTONE: "tombstones/",
     ObjectType.SEARCH: "search/",
     ObjectType.CHECKPOINT: "checkpoints/",
+    ObjectType.ID_MAP: "idmaps/",
 }
 
 

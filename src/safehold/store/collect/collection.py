@@ -24,6 +24,7 @@ from safehold.store.checkpoints import CheckpointFolder
 from safehold.store.collect import repacking
 from safehold.store.collect.checkpoints import read_checkpoints
 from safehold.store.collect.checks import check_clocks, check_points, check_share
+from safehold.store.collect.id_maps import tidy_maps
 from safehold.store.collect.index_tidying import tidy_index
 from safehold.store.collect.journal import VERSION as JOURNAL_VERSION
 from safehold.store.collect.journal import Entry, Journal, Part, Seen
@@ -31,6 +32,7 @@ from safehold.store.collect.roots import RootReader, Roots
 from safehold.store.collect.settings import MICROS, CollectionSettings
 from safehold.store.collect.survey import Survey, survey
 from safehold.store.collect.trash import Trash, TrashView
+from safehold.store.id_map import MapFolder
 from safehold.store.intents import Fence, Intent, IntentFolder, Intents, NoFence, Revocation
 from safehold.store.points import UNDELETION, is_deleted, is_held
 from safehold.store.sealing import ObjectType
@@ -52,6 +54,7 @@ class CollectionReport:
     locked: list[str] = field(default_factory=list)  # a lock keeps them
     revoked: list[str] = field(default_factory=list)  # intents
     abandoned: list[str] = field(default_factory=list)  # checkpoints that nobody goes on with
+    forgotten: list[str] = field(default_factory=list)  # tables of id maps that lead to nothing
     waiting_for: list[str] = field(default_factory=list)  # writers older than a tombstone
     repacked: list[str] = field(default_factory=list)  # packs of which what lives was stored anew
     repacked_bytes: int = 0  # plain, of what was stored anew
@@ -120,6 +123,7 @@ class Collection:
             self._journal.begin(self._seen(found, saved.left, now))
             self._drop(saved.over, now)
             self._act(found, going, ready, now)
+            self._forget_names(found, now)
             tidy_index(store, self._lately("purged"))
             self._stones.forget(self._stones.listed())
             self._repack(packs, found, going, now)
@@ -130,6 +134,14 @@ class Collection:
         self._write(0, (("abandoned", name, why) for name, why in checkpoints.items()), now)
         for name in checkpoints:
             self._checkpoints.delete(name)
+
+    def _forget_names(self, found: Survey, now: int) -> None:
+        folder = MapFolder(self._backend, self._keys, self._vault_id)
+
+        def note(going: Mapping[str, str]) -> None:
+            self._write(0, (("forgotten", name, why) for name, why in going.items()), now)
+
+        self.report.forgotten = tidy_maps(folder, found.roots, found.needed, note)
 
     def _act(self, found: Survey, going: dict[str, str], ready: list[int], now: int) -> None:
         self._write(0, (("revoked", name, "its writer fell silent") for name in self.report.revoked), now)
