@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from array import array
-from bisect import bisect_left
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from itertools import accumulate
@@ -19,9 +18,8 @@ from safehold.store.objects import SealedObject
 from safehold.store.places import ObjectRef, Place
 
 ASKED_FOR = 16  # chunks of one object, before its directory is read: whoever wants one chunk reads no more
-KEPT_FRAMES = 16  # of up to 4096 chunks, 52 bytes each
+KEPT_FRAMES = 16  # of up to 4096 chunks, some 150 bytes each
 KEPT_OBJECTS = 8
-_PREFIX_BYTES = 8
 
 
 class Neighbours:
@@ -73,30 +71,20 @@ class Neighbours:
 
 
 class _Frame:
-    """The places of one frame's chunks, by the first bytes of their ids."""
+    """The places of one frame's chunks, by their ids."""
 
     def __init__(self, opened: SealedObject, ref: ObjectRef, number: int) -> None:
         note = opened.directory.frames[number]
         self._ref = ref
         self._number = number
         self._sealed = opened.offsets[number], note.sealed_bytes
-        self._ids = note.ids
         self._lengths = note.lengths
         self._offsets = array("I", accumulate(note.lengths, initial=0))
         starts = range(0, len(note.ids), ID_BYTES)
-        pairs = sorted(
-            (int.from_bytes(note.ids[start : start + _PREFIX_BYTES], "big"), n)
-            for n, start in enumerate(starts)
-        )
-        self._prefixes = array("Q", [prefix for prefix, _ in pairs])
-        self._order = array("I", [n for _, n in pairs])
+        self._numbers = {note.ids[start : start + ID_BYTES]: n for n, start in enumerate(starts)}
 
     def find(self, identity: bytes) -> Place | None:
-        prefix = int.from_bytes(identity[:_PREFIX_BYTES], "big")
-        position = bisect_left(self._prefixes, prefix)
-        while position < len(self._prefixes) and self._prefixes[position] == prefix:
-            n = self._order[position]
-            if self._ids[ID_BYTES * n : ID_BYTES * (n + 1)] == identity:
-                return Place(self._ref, self._number, *self._sealed, self._offsets[n], self._lengths[n])
-            position += 1
-        return None
+        n = self._numbers.get(identity)
+        if n is None:
+            return None
+        return Place(self._ref, self._number, *self._sealed, self._offsets[n], self._lengths[n])

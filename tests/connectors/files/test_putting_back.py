@@ -318,8 +318,9 @@ def test_a_full_target_ends_the_restore_with_a_clear_error(
         writer = target.open(b"large", file(b"large", 10))
         monkeypatch.setattr(os, "write", full)
         monkeypatch.setattr(os, "pwrite", full)
+        tagged = Item(b"f", ItemKind.FILE, 1, {"x": {b"user.tag": b"1"}})  # not made outside of Python
         with pytest.raises(RestoreError, match="No space left") as failure:
-            target.write_whole([(b"f", file(b"f"), b"1")])
+            target.write_whole([(b"f", tagged, b"1")])
         with pytest.raises(RestoreError, match="No space left"):
             writer.write_at(0, b"1")
         monkeypatch.undo()

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 /* What kernel.py expects; to be counted up there and here with every change of what passes between the two. */
-const int safehold_interface = 2;
+const int safehold_interface = 3;
 
 static int64_t nanoseconds(struct timespec t) { return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec; }
 
@@ -377,8 +377,10 @@ static int write_all(int file, const char *from, int64_t size) {
 }
 
 /* Owner and mode, as far as they are not what the new file has already: each change is a journal entry. */
-static int give(int file, const struct new_file *f) {
+static int give(int file, const struct new_file *f, int clears_acl) {
     struct stat s;
+    /* It had none, or the file system knows none: nothing is lost by asking. */
+    if (clears_acl) fremovexattr(file, "system.posix_acl_access");
     if (fstat(file, &s)) return -1;
     int is_given = s.st_uid == (uid_t)f->uid && s.st_gid == (gid_t)f->gid;
     /* ORDER: a new owner clears set-user-id. */
@@ -386,20 +388,21 @@ static int give(int file, const struct new_file *f) {
     return (s.st_mode & 07777) == (mode_t)f->mode ? 0 : fchmod(file, (mode_t)f->mode);
 }
 
-static int fill(int file, const struct new_file *f, const char *from) {
+static int fill(int file, const struct new_file *f, const char *from, int clears_acl) {
     struct timespec when = {f->mtime_ns / 1000000000, f->mtime_ns % 1000000000};
     if (when.tv_nsec < 0) when.tv_sec--, when.tv_nsec += 1000000000; /* before 1970 */
     struct timespec both[2] = {when, when};
     /* ORDER: everything but the times themselves may move the times. */
-    return write_all(file, from, f->size) || give(file, f) || futimens(file, both);
+    return write_all(file, from, f->size) || give(file, f, clears_acl) || futimens(file, both);
 }
 
 /*
- * Make files that were not there, with their bytes, owner, mode and time.
+ * Make files that were not there, with their bytes, owner, mode and time; `clears_acl` takes off the ACL that
+ * one inherits from its folder.
  * status[n]: 0 made; 2 anything else, and nothing of ours is left under that name.
  */
 void safehold_write(const struct new_file *files, int64_t count, const char *names, const char *const *bytes,
-                    char *status) {
+                    int clears_acl, char *status) {
     uid_t us = geteuid();
     gid_t our_group = getegid();
     for (int64_t n = 0; n < count; n++) {
@@ -411,7 +414,7 @@ void safehold_write(const struct new_file *files, int64_t count, const char *nam
         int file = openat((int)f->folder, name, flags, is_ours ? (mode_t)f->mode & 0777 : 0600);
         status[n] = 2;
         if (file < 0) continue;
-        int failed = fill(file, f, bytes[n]);
+        int failed = fill(file, f, bytes[n], clears_acl);
         if (close(file) || failed) unlinkat((int)f->folder, name, 0);
         else status[n] = 0;
     }

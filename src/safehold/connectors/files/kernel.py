@@ -18,7 +18,7 @@ from safehold.connectors.files.facts import Seen
 from safehold.domain.items import Item
 
 LIBRARY = Path(__file__).with_name("libkernel.so")
-INTERFACE = 2  # see kernel.c
+INTERFACE = 3  # see kernel.c
 
 _SEEN = struct.Struct("=8x12q")  # struct seen, without where its name is
 DONE = 0  # a status of `read` and `write`; anything else: to be done again, one call at a time
@@ -71,7 +71,7 @@ class Kernel:
         self._read.argtypes = [c_char_p, c_int64, c_char_p, c_void_p, c_void_p]
         self._read.restype = None
         self._write = library.safehold_write
-        self._write.argtypes = [c_char_p, c_int64, c_char_p, POINTER(c_char_p), c_void_p]
+        self._write.argtypes = [c_char_p, c_int64, c_char_p, POINTER(c_char_p), c_int, c_void_p]
         self._write.restype = None
 
     def list(self, folder: int) -> tuple[int, list[bytes], list[Seen]]:
@@ -118,9 +118,12 @@ class Kernel:
         self._read(struct.pack(f"={len(wanted)}q", *wanted), len(files), names, to, status)
         return status.raw
 
-    def write(self, files: Sequence[Item], folders: Sequence[int], contents: Sequence[bytes]) -> bytes:
+    def write(
+        self, files: Sequence[Item], folders: Sequence[int], contents: Sequence[bytes], *, clears_acls: bool
+    ) -> bytes:
         """Make files that are not there yet, each in its open folder; their facts must be plain (`is_plain`).
 
+        clears_acls  an ACL that a new file inherits from its folder is taken off
         Returns a status for each: DONE, or it is to be made one call at a time, and nothing is left of it.
         """
         names = b"\0".join([item.name for item in files])
@@ -132,7 +135,7 @@ class Kernel:
             name_offset += len(item.name) + 1
         status = ctypes.create_string_buffer(len(files))
         pointers = (c_char_p * len(files))(*contents)
-        self._write(struct.pack(f"={len(new)}q", *new), len(files), names, pointers, status)
+        self._write(struct.pack(f"={len(new)}q", *new), len(files), names, pointers, clears_acls, status)
         return status.raw
 
 

@@ -82,7 +82,7 @@ class FilesRestore:
 
     def _write_run(self, run: Sequence[tuple[bytes, Item, bytes]]) -> Sequence[tuple[bytes, Item, bytes]]:
         """Make what is simple in one go; returns what is left to be made one by one, or to be told."""
-        if self._kernel is None or self._facts.clears_acls:
+        if self._kernel is None:
             return run
         simple = [entry for entry in run if is_plain(entry[1]) and not _LEADS_AWAY.search(entry[0])]
         try:
@@ -90,7 +90,8 @@ class FilesRestore:
         except OSError:
             return run
         items = [item for _, item, _ in simple]
-        statuses = self._kernel.write(items, folders, [data for _, _, data in simple])
+        contents = [data for _, _, data in simple]
+        statuses = self._kernel.write(items, folders, contents, clears_acls=self._facts.clears_acls)
         made = {entry[0] for entry, status in zip(simple, statuses, strict=True) if status == DONE}
         for path, item, _ in simple:
             if path in made:
