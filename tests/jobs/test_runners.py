@@ -416,7 +416,7 @@ def test_a_restore_in_which_every_file_is_refused_fails_and_tells_no_bytes(
         raise PermissionError(errno.EACCES, "Permission denied")
 
     # Nothing can be made in one go, and then not one by one either.
-    monkeypatch.setattr(Kernel, "write", lambda self, files, *_: bytes([2] * len(files)))
+    monkeypatch.setattr(Kernel, "write", lambda self, files, *_, **__: bytes([2] * len(files)))
     monkeypatch.setattr("safehold.connectors.files.restoring.open_new", refused)
     part = house.restore(backup)
     assert (part.state, part.message_category) == ("COMPLETED", "COMPLETED_WITH_ISSUES")

@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, Any
 
 from safehold.domain.jobs import JobKind
 from safehold.jobs.outcome import Outcome
+from safehold.jobs.queues import Queues
 from safehold.jobs.steps import JobSteps
 
 if TYPE_CHECKING:
-    from dbos import DBOSConfig
+    from dbos import DBOSConfig, Queue
 
 APPLICATION = "safehold"
 # INVARIANT: the workflow's shape, its name and its version stay as they are for ever, so that jobs begun by
@@ -33,9 +34,6 @@ VERSION = "1"
 WORKFLOW = "job"
 PREPARE, RUN, FINISH = "prepare", "run", "finish"
 OVER = "over"  # the result of a workflow whose job had ended before
-
-ASKED_OFTEN = frozenset({JobKind.BACKUP, JobKind.RESTORE})
-SLOWER = 4  # times `poll_seconds`, for the queues of all other kinds
 
 ENDED_STATUSES = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 
@@ -53,7 +51,7 @@ class EngineState(StrEnum):
 class EngineSettings:
     """url           `sqlite:///path` or a PostgreSQL URL; the engine makes its own tables there
     limits        how many jobs of a kind one worker runs at a time
-    poll_seconds  between two looks into each queue
+    poll_seconds  at least so long between two looks into a queue, four times that for the rarer kinds
     """
 
     url: str
@@ -69,6 +67,7 @@ class JobEngine:
         self._steps = steps
         self._worker_id = worker_id
         self._workflow: Any = None
+        self._queues = Queues(settings.url, settings.poll_seconds)
         self._running: set[str] = set()
         self._idle = threading.Condition()
 
@@ -77,18 +76,14 @@ class JobEngine:
         _use_wal(self._settings.url)
         _take_over_logging()
         from dbos import DBOS
+        from dbos._queue import queue_worker_thread  # what the library's own threads run
 
-        DBOS(config=self._config())
+        engine = DBOS(config=self._config())
         self._workflow = self._register()
+        DBOS.listen_queues([])  # its own threads only ever wait for time to pass; see queues.py
         DBOS.launch()
-        for kind in JobKind:
-            DBOS.register_queue(
-                kind.value,
-                worker_concurrency=self._settings.limits.get(kind, 1),
-                partition_concurrency=1,
-                polling_interval_sec=self._poll_seconds(kind),
-                on_conflict="always_update",
-            )
+        registered = {kind: self._register_queue(kind) for kind in JobKind}
+        self._queues.start(registered, lambda bell, queue: queue_worker_thread(bell, engine, queue))
 
     def start(self, job_id: str, *, kind: JobKind, partition: str, priority: int = 100) -> None:
         """The job is queued; one of the same kind and partition runs at a time, lower priority first.
@@ -99,6 +94,7 @@ class JobEngine:
 
         with SetWorkflowID(job_id), SetEnqueueOptions(queue_partition_key=partition, priority=priority):
             DBOS.enqueue_workflow(kind.value, self._workflow, job_id)
+        self._queues.ring(kind)
 
     def status(self, job_id: str) -> EngineState:
         """What the engine knows of a job."""
@@ -154,7 +150,7 @@ class JobEngine:
         """
         from dbos import DBOS
 
-        _stop_queues()
+        self._queues.stop()
         with self._idle:
             is_idle = self._idle.wait_for(lambda: not self._running, timeout=grace_seconds)
         if is_idle:
@@ -162,9 +158,16 @@ class JobEngine:
         DBOS.destroy(destroy_registry=True)
         return is_idle
 
-    def _poll_seconds(self, kind: JobKind) -> float:
-        """Each look into a queue costs a statement, and most queues are empty most of the time."""
-        return self._settings.poll_seconds * (1 if kind in ASKED_OFTEN else SLOWER)
+    def _register_queue(self, kind: JobKind) -> Queue:
+        from dbos import DBOS
+
+        return DBOS.register_queue(
+            kind.value,
+            worker_concurrency=self._settings.limits.get(kind, 1),
+            partition_concurrency=1,
+            polling_interval_sec=self._queues.poll_seconds(kind),
+            on_conflict="always_update",
+        )
 
     def _config(self) -> DBOSConfig:
         from dbos import DBOSPortableJSONSerializer
@@ -236,14 +239,6 @@ def _state(status: str) -> EngineState:
     if status in ENDED_STATUSES:
         return EngineState.ENDED
     return EngineState.RUNNING if status == "PENDING" else EngineState.WAITING
-
-
-def _stop_queues() -> None:
-    """Take nothing more from the queues. The library offers this only as part of its own shutdown."""
-    from dbos._dbos import _get_dbos_instance
-
-    for event in _get_dbos_instance().background_thread_stop_events:
-        event.set()
 
 
 def _use_wal(url: str) -> None:

@@ -1,4 +1,4 @@
-"""When to look for new jobs: PostgreSQL tells us; a SQLite file is looked at often, which costs little."""
+"""When to look for new jobs: PostgreSQL tells us; of a SQLite file it is seen that it was written to."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import threading
 
 from safehold.core import log
 from safehold.core.errors import CatalogUnavailable
+from safehold.records.changes import Changes
 from safehold.records.notices import Notices
 
 _log = log.get(__name__)
 
-SQLITE_SECONDS = 0.08
+SQLITE_SECONDS = 1.0  # the fallback, should a change not be seen
 POSTGRES_SECONDS = 5.0  # the fallback, should a notice be lost with its connection
 NOTICE_SECONDS = 0.5  # how soon a waiting thread sees that it should stop
 
@@ -20,12 +21,14 @@ class Wakeup:
 
     def __init__(self, catalog_url: str, stopping: threading.Event) -> None:
         self._stopping = stopping
-        self._notices = None if catalog_url.startswith("sqlite") else Notices(catalog_url)
+        is_file = catalog_url.startswith("sqlite:///")
+        self._changes = Changes(catalog_url.removeprefix("sqlite:///")) if is_file else None
+        self._notices = Notices(catalog_url)
 
     def wait(self) -> None:
         """Return when there may be something new, when it is time to look anyway, or when stopping."""
-        if self._notices is None:
-            self._stopping.wait(SQLITE_SECONDS)
+        if self._changes is not None:
+            self._changes.wait(self._stopping, at_most=SQLITE_SECONDS)
             return
         try:
             self._listen(self._notices)
@@ -35,8 +38,9 @@ class Wakeup:
 
     def close(self) -> None:
         """Give the connection back."""
-        if self._notices is not None:
-            self._notices.close()
+        self._notices.close()
+        if self._changes is not None:
+            self._changes.close()
 
     def _listen(self, notices: Notices) -> None:
         waited = 0.0
