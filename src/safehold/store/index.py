@@ -128,6 +128,7 @@ class Index:
         """late: more entries, read when a chunk is asked for that no fragment has; once."""
         self._fragments: list[FragmentLike] = []
         self._late = late
+        self._is_bare = True  # no fragment has a row: the first backup asks for each of its chunks
         self._sizes: ObjectSizes | None = None
         self._failed: set[tuple[str, int]] = set()  # in this process
         self._condemned = Condemned()  # in the vault
@@ -139,12 +140,14 @@ class Index:
 
     def add(self, fragment: FragmentLike) -> None:
         with self._lock:
+            self._is_bare = self._is_bare and isinstance(fragment, Fragment) and not len(fragment)
             # Never changed in place: others may be walking along the list.
             self._fragments = [*self._fragments, fragment]
 
     def replace(self, old: Container[str], new: FragmentLike) -> None:
         """Those fragments, by name, have become one."""
         with self._lock:
+            self._is_bare = False
             self._fragments = [new, *(other for other in self._fragments if other.name not in old)]
 
     def fragments(self) -> Sequence[FragmentLike]:
@@ -282,6 +285,8 @@ class Index:
 
     def __contains__(self, chunk_id: bytes) -> bool:
         """May a writer rely on the vault having that chunk? It relies on what is as warm as it is."""
+        if self._is_bare and self._late is None:
+            return False
         return self.holds(chunk_id, cold=self.for_cold)
 
     def holds(self, chunk_id: bytes, *, cold: bool) -> bool:

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 /* What kernel.py expects; to be counted up there and here with every change of what passes between the two. */
-const int safehold_interface = 3;
+const int safehold_interface = 4;
 
 static int64_t nanoseconds(struct timespec t) { return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec; }
 
@@ -107,25 +107,34 @@ static int read_sorted(int folder, struct listing *l) {
     return error;
 }
 
-/*
- * The entries of an open folder, in the order of their names' bytes, each looked at without following it.
- * Returns 0, or the errno that ended the reading of names: what was found until then is given all the same.
- * `names` has them in that order, each with a NUL behind it. Both are to be given to safehold_free.
- */
-int safehold_list(int folder, struct seen **rows, char **names, int64_t *count, int64_t *names_bytes) {
-    struct listing l = {0};
-    int error = read_sorted(folder, &l);
-    for (int64_t n = 0; n < l.count; n++) look(folder, l.names + l.rows[n].name_offset, &l.rows[n]);
-    char *sorted = malloc(l.names_bytes + 1), *end = sorted;
-    for (int64_t n = 0; sorted && n < l.count; n++) end = stpcpy(end, l.names + l.rows[n].name_offset) + 1;
-    free(l.names);
-    *rows = l.rows, *names = sorted, *count = sorted ? l.count : 0, *names_bytes = sorted ? l.names_bytes : 0;
-    return sorted ? error : ENOMEM;
-}
-
 void safehold_free(void *rows, void *names) {
     free(rows);
     free(names);
+}
+
+/* Does the listing fit into so much room? Then it is put there: the rows, and behind them the names in order. */
+static int put(const struct listing *l, char *out, int64_t room) {
+    if (l->count * (int64_t)sizeof *l->rows + l->names_bytes > room) return 0;
+    memcpy(out, l->rows, l->count * sizeof *l->rows);
+    char *end = out + l->count * sizeof *l->rows;
+    for (int64_t n = 0; n < l->count; n++) end = stpcpy(end, l->names + l->rows[n].name_offset) + 1;
+    return 1;
+}
+
+/*
+ * The entries of an open folder, in the order of their names' bytes, each looked at without following it.
+ * Returns 0, or the errno that ended the reading of names: what was found until then is given all the same;
+ * or -1 when `out` has not the room that told[] asks for. told: how many entries, and the bytes of their
+ * names, each with a NUL behind it.
+ */
+int safehold_list(int folder, char *out, int64_t room, int64_t told[2]) {
+    struct listing l = {0};
+    int error = read_sorted(folder, &l);
+    for (int64_t n = 0; n < l.count; n++) look(folder, l.names + l.rows[n].name_offset, &l.rows[n]);
+    told[0] = l.count, told[1] = l.names_bytes;
+    if (!put(&l, out, room)) error = -1;
+    safehold_free(l.rows, l.names);
+    return error;
 }
 
 /* ---- taking: a folder that is as it was -------------------------------------------------------------- */

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from ctypes import POINTER, Structure, byref, c_char_p, c_int, c_int64, c_void_p
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,9 +19,15 @@ from safehold.connectors.files.facts import Seen
 from safehold.domain.items import Item
 
 LIBRARY = Path(__file__).with_name("libkernel.so")
-INTERFACE = 3  # see kernel.c
+INTERFACE = 4  # see kernel.c
+
+ROOM_BYTES = 64 << 10  # for listings of some 500 entries; longer ones get more, of which little is kept
+KEPT_ROOM_BYTES = 1 << 20
 
 _SEEN = struct.Struct("=8x12q")  # struct seen, without where its name is
+# As Seen._make, without running Python code for each.
+_seen: Callable[[tuple[int, ...]], Seen] = partial(tuple.__new__, Seen)
+_NO_ROOM = -1
 DONE = 0  # a status of `read` and `write`; anything else: to be done again, one call at a time
 PLAIN_FACTS = ("m", "u", "g", "t")  # in the order of struct new_file
 
@@ -50,18 +57,24 @@ class _Same(Structure):
     )
 
 
+class _Room:
+    """What a thread's listings are put into, one after another."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        buffer = bytearray(size)
+        self.bytes = memoryview(buffer)
+        self.pointer = (ctypes.c_char * size).from_buffer(buffer)
+        self.told = (c_int64 * 2)()
+
+
 class Kernel:
     """Threads may share it."""
 
     def __init__(self, library: ctypes.CDLL) -> None:
         self._list = library.safehold_list
-        self._list.argtypes = [
-            c_int,
-            POINTER(c_void_p),
-            POINTER(c_void_p),
-            POINTER(c_int64),
-            POINTER(c_int64),
-        ]
+        self._list.argtypes = [c_int, c_void_p, c_int64, c_void_p]
+        self._rooms = threading.local()
         self._free = library.safehold_free
         self._free.argtypes = [c_void_p, c_void_p]
         self._free.restype = None
@@ -76,15 +89,18 @@ class Kernel:
 
     def list(self, folder: int) -> tuple[int, list[bytes], list[Seen]]:
         """(errno or 0, names in order, what each is) of an open folder; an errno ended what is given."""
-        rows, names, count, names_bytes = c_void_p(), c_void_p(), c_int64(), c_int64()
-        error = self._list(folder, byref(rows), byref(names), byref(count), byref(names_bytes))
-        try:
-            found = ctypes.string_at(rows, count.value * _SEEN.size) if count else b""
-            joined = ctypes.string_at(names, names_bytes.value - 1) if names_bytes else b""
-        finally:
-            self._free(rows, names)
-        split = joined.split(b"\0") if joined else []
-        return error, split, list(map(Seen._make, _SEEN.iter_unpack(found)))
+        room: _Room = getattr(self._rooms, "room", None) or _Room(ROOM_BYTES)
+        error = self._list(folder, room.pointer, room.size, room.told)
+        while error == _NO_ROOM:  # more may have come meanwhile
+            room = _Room(2 * (room.told[0] * _SEEN.size + room.told[1]))
+            error = self._list(folder, room.pointer, room.size, room.told)
+        if room.size <= KEPT_ROOM_BYTES:
+            self._rooms.room = room
+        count, names_bytes = room.told
+        end = count * _SEEN.size
+        names = bytes(room.bytes[end : end + names_bytes]).split(b"\0")
+        names.pop()  # what is behind the last NUL
+        return error, names, list(map(_seen, _SEEN.iter_unpack(room.bytes[:end])))
 
     def same(self, folder: int, before: bytes) -> Same | None:
         """What an open folder holds, if it is for certain as its encoded items (domain.items) say."""
