@@ -84,7 +84,7 @@ class Queues:
         return self._spacing[kind] if self._path is None else UNHEARD_SECONDS
 
     def start(self, queues: Mapping[JobKind, Queue], look: Callable[[threading.Event, Queue], None]) -> None:
-        """look: the library's loop over one queue, which waits on the event, looks, and ends when it is set"""
+        """look: the library's loop over a queue, which waits on the event, looks, and ends once it is set"""
         for kind, queue in queues.items():
             name = f"queue-{kind.value}"
             threading.Thread(target=look, args=(self._bells[kind], queue), name=name, daemon=True).start()
