@@ -20,7 +20,7 @@ from tests.fixtures.soak import SoakReport
 
 KILLS = 300
 SOAK_KILLS = int(os.environ.get("SAFEHOLD_KILLS", "10000"))
-WORKS = ("backup", "restore", "collect", "scrub", "copy")
+WORKS = ("backup", "restore", "collect", "scrub", "copy", "checkpoint")
 
 
 def kill_so_many(folder: Path, kills: int, *, seed: int) -> dict[str, Any]:
@@ -38,7 +38,8 @@ def in_words(found: dict[str, Any]) -> str:
     return (
         f"{total:,} processes killed ({kills}), {found['restores_compared']:,} restores compared, "
         f"{found['done']['committed']:,} points told of, {found['deleted']:,} deleted, "
-        f"{found['done']['purged']:,} objects purged; seed {found['seed']}, {found['seconds']:,} s; "
+        f"{found['done']['purged']:,} objects purged, "
+        f"{found['done'].get('resumed', 0):,} backups gone on with; seed {found['seed']}, {found['seconds']:,} s; "
         f"{'; '.join(found['broken']) or 'nothing lost, nothing wrong'}"
     )
 
@@ -59,4 +60,5 @@ def test_ten_thousand_kills_lose_nothing(tmp_path: Path, soak_report: SoakReport
     soak_report("kill -9 of whoever is at work on a vault", in_words(found))
     assert found["broken"] == []
     assert sum(found["kills"].values()) >= SOAK_KILLS
+    assert found["done"]["resumed"] > 0
     assert {work for work in WORKS if found["kills"].get(work, 0) < SOAK_KILLS / 20} == set()

@@ -13,11 +13,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
+from pathlib import Path
 
-from safehold.core.clock import SystemClock, to_micros
+from safehold.core.clock import FixedClock, SystemClock, to_micros
 from safehold.core.errors import CollectionRefused, ObjectMissing, PointDamaged, WriterRevoked
 from safehold.jobs.fencing import CatalogFence
-from safehold.store import checking, copy_trees, packing, session
+from safehold.store import backup, checking, copy_trees, packing, session
 from safehold.store.backends.local import LocalBackend
 from safehold.store.copying import CopyOrder, copy_point
 from safehold.store.scrub import scrub
@@ -25,6 +26,7 @@ from safehold.store.tombstones import Tombstones
 from safehold.store.vault_store import VaultStore
 from safehold.store.verify import verify
 from tests.faults.collect_kill import DAY_SECONDS, Place, counts_of
+from tests.store.resumed import Attempt
 from tests.store.vaults import Tree, back_up, flat, restore
 
 RESOURCES = ("alpha", "beta")
@@ -38,6 +40,7 @@ COPY_NAMED_BYTES = 60_000
 def make_small() -> None:
     """Small trees make objects of every kind, several packs among them. For a process of its own only."""
     session.COMBINED_BYTES = 20_000
+    backup.LOAD_ITEMS = 16
     packing.PACK_BYTES = 100_000
     checking.PAUSE_SECONDS = 0.0
     copy_trees.WINDOW_BYTES = 30_000
@@ -179,9 +182,45 @@ def read_back(desk: Desk) -> Telling:
     yield ("WRONG", *bad) if bad else ("scrubbed", str(report.objects))
 
 
+def write_on(desk: Desk, resource: str) -> Telling:
+    """A backup that writes down how far it is, and goes on with what one that was killed left."""
+    store = desk.place.store(desk.fence)
+    generation = desk.newest(resource) + 1
+    name, before = point_name(resource, generation), point_name(resource, generation - 1)
+    note = desk.place.folder / f"{name}.checkpoint"
+    yield "checkpoint", name
+    is_there = generation > 0 and store.find_point(before) is not None
+    attempt = Attempt(
+        store,
+        tree_of(name),
+        FixedClock(SystemClock().now()),  # as it began: a checkpoint is then always due
+        previous=before if is_there else None,
+        noted=lambda checkpoint: keep(note, checkpoint),
+        point=name,
+    )
+    try:
+        attempt.run(note.read_text() if note.exists() else None)
+    except WriterRevoked:
+        yield "revoked", name
+        return
+    yield "committed", name
+    if attempt.resumed:
+        yield "resumed", name
+    note.unlink()
+    yield from delete(store, [point_name(resource, old) for old in range(generation - KEPT + 1)][-KEPT:])
+
+
+def keep(note: Path, text: str) -> None:
+    """The note says that or what it said before, as a job's row does, whoever is killed."""
+    fresh = note.with_suffix(".fresh")
+    fresh.write_text(text)
+    fresh.replace(note)
+
+
 WORKS: Mapping[str, Work] = {
     "alpha": lambda desk: write(desk, "alpha"),
     "beta": lambda desk: write(desk, "beta"),
+    "gamma": lambda desk: write_on(desk, "gamma"),
     "restorer": read,
     "collector": collect,
     "second collector": lambda desk: chain(collect(desk.copies), collect(desk)),
@@ -189,7 +228,7 @@ WORKS: Mapping[str, Work] = {
     "scrubber": read_back,
 }
 RESULTS = frozenset(
-    {"equal", "collected", "refused", "scrubbed", "committed", "revoked", "gone"}
+    {"equal", "collected", "refused", "scrubbed", "committed", "resumed", "revoked", "gone"}
 )  # of a work
 
 

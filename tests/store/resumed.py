@@ -14,6 +14,7 @@ from safehold.store.checkpoints import CheckpointFolder
 from safehold.store.locking import PointLock
 from safehold.store.points import PointRecord
 from safehold.store.resuming import resume
+from safehold.store.session import Session
 from safehold.store.vault_store import VaultStore
 from tests.store.collect.worlds import START
 from tests.store.vaults import Blocks, Tree, TreeSource, new_record
@@ -68,8 +69,9 @@ class CountedSource(TreeSource):
 
 @dataclass
 class Attempt:
-    """One attempt at point `p`. Afterwards `source` says what it read, `names` which checkpoints it made.
+    """One attempt at a point. Afterwards `source` says what it read, `names` which checkpoints it made.
 
+    resumed  whether it went on with the checkpoint it was given
     advance  called with the bytes taken in so far; may raise Cut
     noted    called when a checkpoint was noted; may raise Cut
     """
@@ -84,6 +86,8 @@ class Attempt:
     noted: Callable[[str], None] = lambda name: None
     names: list[str] = field(default_factory=list)
     make_source: Callable[[Tree, PreviousTree], CountedSource] = CountedSource
+    point: str = "p"
+    resumed: bool = False
     _taken: int = 0
 
     def run(self, checkpoint: str | None = None) -> PointRecord:
@@ -93,11 +97,12 @@ class Attempt:
             before = store.previous_tree(store.point(self.previous))
         with store.session(parents=[self.previous] if self.previous else [], lock=self.lock) as session:
             resumed = resume(store, session, checkpoint, before) if checkpoint else None
+            self.resumed = resumed is not None
             self.source = self.make_source(self.tree, resumed or before)
             checkpoints = Checkpointing(
                 session,
                 CheckpointFolder(store.backend, store.keys, store.vault_id),
-                "p",
+                self.point,
                 clock=self.clock,
                 note=self._note,
                 every_seconds=self.every_seconds,
@@ -106,9 +111,12 @@ class Attempt:
             root = store.take_in(
                 session, self.source, resumed or before, advance=self._advance, checkpoints=checkpoints
             )
-            record = session.finish(new_record("p", root, session.stats, previous_point_id=self.previous))
+            record = session.finish(self._record(root, session))
             checkpoints.end()
             return record
+
+    def _record(self, root: Item, session: Session) -> PointRecord:
+        return new_record(self.point, root, session.stats, previous_point_id=self.previous)
 
     def _advance(self, items: int, size: int) -> None:
         del items

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -28,6 +29,7 @@ from safehold.store.scrub import scrub
 from safehold.store.vault_store import VaultStore
 from safehold.store.verify import verify
 from tests.store.collect.worlds import VaultWorld
+from tests.store.resumed import Attempt, Cut
 from tests.store.vaults import ROOT_KEY, VAULT_ID, Tree, back_up, flat, open_store, restore
 
 T = TypeVar("T")
@@ -49,10 +51,12 @@ TREES: dict[str, Tree] = {
     "new": {b"large": noise(MIB + 9000, 4), b"d": {b"a": b"alpha", b"c": noise(2000, 3)}},
     "once more": {b"large": noise(MIB + 9000, 2), b"d": {b"a": b"alpha", b"b": b"beta"}},
     "again": {b"large": noise(MIB + 9000, 2), b"d": {b"a": b"alpha", b"new": b"n"}},
+    "in pieces": {b"d": {b"a": b"alpha", b"p": noise(9000, 7)}, b"large": noise(5 * MIB, 8), b"z": b"last"},
     "copy": {b"large": noise(MIB + 9000, 5), b"d": {b"a": b"alpha"}, b"e": {b"x": b"1"}},
     "next copy": {b"large": noise(MIB + 9000, 6), b"d": {b"a": b"alpha"}, b"e": {b"x": b"2"}},
 }
 KEPT = ("kept", "small")
+PIECES = 3  # that a backup which is cut off has taken in
 
 
 def vault(backend: MemoryBackend) -> VaultWorld:
@@ -160,6 +164,40 @@ def _back_up(point: str) -> Callable[[VaultWorld], None]:
     return lambda world: _discard(back_up(world.store(), point, TREES[point], previous="kept"))
 
 
+def _attempt(world: VaultWorld) -> Attempt:
+    """A backup that writes down how far it is, after each piece that it took in."""
+
+    def note(name: str) -> None:
+        world.noted = name
+
+    return Attempt(
+        world.store(), TREES["in pieces"], world.clock, previous="kept", noted=note, point="in pieces"
+    )
+
+
+def _cut_off(world: VaultWorld) -> None:
+    """It has the small files and a part of what is large."""
+    attempt = _attempt(world)
+
+    def let_go(name: str) -> None:
+        world.noted = name
+        if len(attempt.names) == PIECES:
+            raise Cut
+
+    attempt.noted = let_go
+    with suppress(Cut):
+        attempt.run()
+
+
+def _go_on(world: VaultWorld) -> None:
+    _attempt(world).run(world.noted)
+
+
+def _collect_and_go_on(world: VaultWorld) -> None:
+    collect(world)
+    _go_on(world)
+
+
 def _discard(what: object) -> None:
     del what
 
@@ -180,6 +218,9 @@ class Work:
 WORKS: dict[str, Work] = {
     "a backup with packs": Work(_back_up("new")),
     "a small backup": Work(_back_up("again")),
+    "a backup with checkpoints": Work(_go_on, many=50),
+    "a backup gone on with": Work(_go_on, _cut_off, many=50),
+    "a collection beside a backup that was cut off": Work(_collect_and_go_on, _cut_off, many=15),
     "restores": Work(_restore_all),
     "a collection": Work(collect),
     "an undeletion": Work(

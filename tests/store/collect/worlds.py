@@ -19,12 +19,16 @@ SETTINGS = CollectionSettings(most_dead_percent=100.0)
 
 
 class VaultWorld:
-    """One vault with a fence and a clock; `backend` may be wrapped by tests."""
+    """One vault with a fence and a clock; `backend` may be wrapped by tests.
+
+    noted  the checkpoint that the next attempt of a backup goes on with
+    """
 
     def __init__(self, backend: Backend | None = None) -> None:
         self.backend = backend if backend is not None else MemoryBackend()
         self.fence = MemoryFence()
         self.clock = FixedClock(START)
+        self.noted: str | None = None
 
     @property
     def now(self) -> int:
