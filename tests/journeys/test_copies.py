@@ -39,6 +39,11 @@ def test_a_copy_in_another_site_outlives_the_original(service: Service, tree: Pa
     ended = _job(client, job)
     assert (ended["State"], ended["MessageCategory"]) == ("COMPLETED", "SUCCESS"), ended
 
+    assert [each["CopyJobId"] for each in client.list_copy_jobs(ByResourceArn=arn)["CopyJobs"]] == [job]
+    (counted,) = client.list_copy_job_summaries(
+        State="COMPLETED", AggregationPeriod="SEVEN_DAYS", ResourceType="EFS"
+    )["CopyJobSummaries"]
+    assert counted["Count"] >= 1
     copy = ended["DestinationRecoveryPointArn"]
     described = away.describe_recovery_point(BackupVaultName="copies", RecoveryPointArn=copy)
     assert described["SourceBackupVaultArn"] == ended["SourceBackupVaultArn"]

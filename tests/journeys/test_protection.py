@@ -13,16 +13,9 @@ from safehold.store.backends.contract import LockMode
 from safehold.store.backends.local_locks import LockingLocalBackend
 from safehold.store.locking import LOCKED_FOLDERS, first_version
 from tests.fixtures.service import Service, eventually
+from tests.journeys.conftest import refused
 
 pytestmark = pytest.mark.slow
-
-
-def refused(call: Any, **members: Any) -> str:
-    """What is said when it is refused, after the name of the error."""
-    with pytest.raises(ClientError) as told:
-        call(**members)
-    error = told.value.response["Error"]
-    return f"{error['Code']}: {error['Message']}"
 
 
 def lock_of(service: Service, vault: str) -> dict[str, Any]:
@@ -102,6 +95,7 @@ def test_a_case_is_held_until_it_is_over(service: Service, tree: Path) -> None:
         return str(client.get_legal_hold(**named)["Status"])
 
     assert eventually(lambda: status() == "ACTIVE")
+    assert made["LegalHoldId"] in [hold["LegalHoldId"] for hold in client.list_legal_holds()["LegalHolds"]]
     (held,) = client.list_recovery_points_by_legal_hold(**named)["RecoveryPoints"]
     assert held["RecoveryPointArn"] == point["RecoveryPointArn"]
     backend = place(service, "case")
@@ -145,3 +139,19 @@ def test_an_air_gapped_vault_is_made_filled_and_restored_from(service: Service, 
     assert view["VaultState"] == "AVAILABLE"
     (shown,) = client.list_recovery_points_by_backup_vault(BackupVaultName="view")["RecoveryPoints"]
     assert service.restore(shown["RecoveryPointArn"], CreationToken="view")["Status"] == "COMPLETED"
+    access_is_taken_back(client, view["RestoreAccessBackupVaultArn"])
+
+
+def access_is_taken_back(client: Any, view: str) -> None:
+    vault = {"BackupVaultName": "gapped"}
+
+    def views() -> list[str]:
+        listed = client.list_restore_access_backup_vaults(**vault)["RestoreAccessBackupVaults"]
+        return [each["RestoreAccessBackupVaultArn"] for each in listed]
+
+    assert views() == [view]
+    client.revoke_restore_access_backup_vault(**vault, RestoreAccessBackupVaultArn=view)
+    assert views() == []
+    client.disassociate_backup_vault_mpa_approval_team(**vault)
+    pending = client.describe_backup_vault(**vault)["LatestMpaApprovalTeamUpdate"]
+    assert pending["Status"] == "PENDING", "one team is left, and it has to agree to go"

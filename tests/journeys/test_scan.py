@@ -54,5 +54,12 @@ def test_what_is_in_a_backup_is_found_until_it_is_gone(service: Service, tree: P
     assert told.returncode == 3, told.stderr
     assert json.loads(told.stdout)["result"] == "THREATS_FOUND"
     assert service.cli("scan", "--check-rules")["rules"] == 1
+    client = service.client()
+    own = [job["RecoveryPointArn"] for job in client.list_scan_jobs(ByResourceArn=arn)["ScanJobs"]]
+    assert (len(own), set(own)) == (3, {point, clean})
+    snapshot = {"BackupVaultName": "Default", "RecoveryPointArn": clean}
+    asked = {**snapshot, "ScanEndTime": job["CreationDate"], "MalwareScanner": "GUARDDUTY"}
+    with pytest.raises(client.exceptions.InvalidParameterValueException):
+        client.get_pitr_malware_scan_results(**asked)
     listed = aws(service, "backup", "list-scan-jobs", "--by-scan-result-status", "THREATS_FOUND")["ScanJobs"]
     assert {job["RecoveryPointArn"] for job in listed if job["ResourceArn"] == arn} == {point}

@@ -78,6 +78,8 @@ def test_a_file_is_found_in_the_points_that_hold_it(service: Service, tree: Path
     assert job["SearchJobIdentifier"] in [each["SearchJobIdentifier"] for each in told]
     indexed = aws(service, "backup", "list-indexed-recovery-points", "--source-resource-arn", arn)
     assert len(indexed["IndexedRecoveryPoints"]) == 2
+    listed = service.client().list_indexed_recovery_points(SourceResourceArn=arn, IndexStatus="ACTIVE")
+    assert {each["RecoveryPointArn"] for each in listed["IndexedRecoveryPoints"]} == {first, second}
     answer = service.cli("search", "letters/7.txt", "--resource", arn)
     assert [(each["recovery_point_arn"], each["path"]) for each in answer["items"]] == [
         (first, "/letters/7.txt")
