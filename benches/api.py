@@ -1,10 +1,13 @@
-"""`python -m benches.api`: signed requests that one API process answers, and a page of a very long list.
+"""`python -m benches.api`: signed requests that one API process answers, and pages of very long lists.
 
     describes   DescribeBackupVault over kept connections, each request signed; per second of the clock, and
                 per second of the process's own CPU: on a crowded machine only that one tells of us
-    pages       the first and the last page of a vault's recovery points, by keyset, of that many
+    pages       the first and the last page of a vault's recovery points and of all tagged resources, by
+                ListRecoveryPointsByBackupVault and GetResources in process; on SQLite, and on PostgreSQL too
+                with --postgres-url of an empty database
 
-Results go to benches/results/api-<date>.json.
+Filling takes minutes and measuring seconds: with --data they are two commands, `--step fill` and `--step
+measure`. Results go to benches/results/api-<date>.json.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,42 +29,83 @@ from urllib.parse import urlsplit
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from sqlalchemy import insert
 
+from benches.listings import Crowd, milliseconds
 from safehold.core.config import DataFolder
-from safehold.domain.recovery_points import PointStatus, StorageClass
-from safehold.records import recovery_points, vaults
+from safehold.core.secrets import RootKey
+from safehold.records import installation, schema
 from safehold.records.engine import Catalog
-from safehold.records.tables import recovery_point
 
 RESULTS = Path(__file__).parent / "results"
 SAFEHOLD = [sys.executable, "-m", "safehold.cli.main"]
 TICK = os.sysconf("SC_CLK_TCK")
-BATCH = 20_000
-LISTINGS = 20
 
 
 def main() -> None:
+    wanted = _options()
+    with tempfile.TemporaryDirectory(prefix="safehold-bench-") as scratch:
+        data = wanted.data or Path(scratch) / "data"
+        if wanted.step != "measure":
+            _fill(data, scratch, wanted)
+        if wanted.step != "fill":
+            _measure(data, scratch, wanted)
+
+
+def _options() -> argparse.Namespace:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--seconds", type=float, default=10.0)
     options.add_argument("--clients", type=int, default=4)
     options.add_argument("--points", type=int, default=1_000_000)
+    options.add_argument("--resources", type=int, default=100_000)
+    options.add_argument("--postgres-url", help="of an empty database, as SQLAlchemy writes it")
+    options.add_argument("--data", type=Path, help="where the data folder is, or is to be made")
+    options.add_argument("--step", choices=["fill", "measure", "both"], default="both")
     options.add_argument("--keep", action="store_true", help="write the figures into benches/results")
-    wanted = options.parse_args()
-    with tempfile.TemporaryDirectory(prefix="safehold-bench-") as scratch:
-        data = Path(scratch) / "data"
-        environment = {
-            **os.environ,
-            "AWS_CONFIG_FILE": f"{scratch}/c",
-            "AWS_SHARED_CREDENTIALS_FILE": f"{scratch}/s",
-        }
-        account = _say(["init", "--data", data, "--json"], environment)
-        told = {"describes": _describes(data, account, environment, wanted)}
-        told["pages"] = _pages(data, account, wanted.points)
+    return options.parse_args()
+
+
+def _fill(data: Path, scratch: str, wanted: argparse.Namespace) -> None:
+    account = _say(["init", "--data", data, "--json"], _environment(scratch))
+    (data / "bench.json").write_text(json.dumps(account))
+    if wanted.postgres_url:
+        catalog = Catalog(wanted.postgres_url)
+        schema.upgrade(catalog)
+        installation.create(
+            catalog,
+            RootKey(b"r" * 32),
+            region=account["region"],
+            storage_url=f"file://{data}",
+            now=datetime.now(UTC),  # a bench is no part of the product
+            account_id=account["account_id"],
+        )
+        catalog.close()
+    for crowd in _crowds(data, account, wanted).values():
+        crowd.fill(points=wanted.points, resources=wanted.resources)
+        crowd.catalog.close()
+
+
+def _measure(data: Path, scratch: str, wanted: argparse.Namespace) -> None:
+    account = json.loads((data / "bench.json").read_text())
+    told: dict[str, Any] = {"points": wanted.points, "resources": wanted.resources}
+    told["describes"] = _describes(data, account, _environment(scratch), wanted)
+    for name, crowd in _crowds(data, account, wanted).items():
+        told[name] = milliseconds(crowd, resources=wanted.resources)
+        crowd.catalog.close()
     print(json.dumps(told, indent=1))
     if wanted.keep:
-        name = f"api-{datetime.now(UTC):%Y-%m-%d-%H%M}.json"  # a bench is no part of the product
+        name = f"api-{datetime.now(UTC):%Y-%m-%d-%H%M}.json"
         (RESULTS / name).write_text(json.dumps(told, indent=1) + "\n")
+
+
+def _crowds(data: Path, account: dict[str, Any], wanted: argparse.Namespace) -> dict[str, Crowd]:
+    folder = DataFolder(data)
+    urls = {"sqlite": folder.catalog_url(folder.settings()), "postgresql": wanted.postgres_url}
+    who = {"account": account["account_id"], "site": account["region"]}
+    return {name: Crowd(Catalog(url), **who) for name, url in urls.items() if url}
+
+
+def _environment(scratch: str) -> dict[str, str]:
+    return {**os.environ, "AWS_CONFIG_FILE": f"{scratch}/c", "AWS_SHARED_CREDENTIALS_FILE": f"{scratch}/s"}
 
 
 def _say(words: list[object], environment: dict[str, str]) -> dict[str, Any]:
@@ -135,62 +179,6 @@ def _signed(endpoint: str, account: dict[str, Any]) -> dict[str, str]:
 def _cpu_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICK
-
-
-def _pages(data: Path, account: dict[str, Any], points: int) -> dict[str, float]:
-    folder = DataFolder(data)
-    catalog = Catalog(folder.catalog_url(folder.settings()))
-    with catalog.read() as tx:
-        vault = vaults.find(tx, account_id=account["account_id"], site=account["region"], name="Default")
-    assert vault is not None
-    began = datetime(2030, 1, 1, tzinfo=UTC)
-    for start in range(0, points, BATCH):
-        rows = [_row(number, vault.id, account, began) for number in range(start, min(start + BATCH, points))]
-        with catalog.begin() as tx:
-            tx.execute(insert(recovery_point), rows)
-    last = (began + timedelta(seconds=1000), _id(1000))  # newest first: what is older stands at the end
-    told = {
-        "points": points,
-        "first_page_ms": _listing(catalog, vault.id, None),
-        "last_page_ms": _listing(catalog, vault.id, last),
-    }
-    catalog.close()
-    return told
-
-
-def _listing(catalog: Catalog, vault_id: str, after: tuple[datetime, str] | None) -> float:
-    """Milliseconds for a page of a thousand, the best of a few."""
-    best = float("inf")
-    for _ in range(LISTINGS):
-        began = time.perf_counter()
-        with catalog.read() as tx:
-            found = recovery_points.page_of_vault(tx, vault_id=vault_id, after=after, limit=1000)
-        best = min(best, time.perf_counter() - began)
-        assert len(found) == 1000
-    return round(best * 1000, 2)
-
-
-def _id(number: int) -> str:
-    return f"{number:036d}"
-
-
-def _row(number: int, vault_id: str, account: dict[str, Any], began: datetime) -> dict[str, Any]:
-    return {
-        "id": _id(number),
-        "arn": f"arn:aws:backup:{account['region']}:{account['account_id']}:recovery-point:{number}",
-        "vault_id": vault_id,
-        "account_id": account["account_id"],
-        "site": account["region"],
-        "job_id": _id(number),
-        "resource_arn": f"arn:aws:elasticfilesystem:x:1:file-system/fs-{number % 1000}",
-        "resource_type": "EFS",
-        "status": PointStatus.COMPLETED,
-        "created_at": began + timedelta(seconds=number),
-        "storage_class": StorageClass.WARM,
-        "is_parent": False,
-        "restore_metadata": {},
-        "facts": {},
-    }
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import hashlib
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from safehold.core.errors import InvalidParameterValue
 
@@ -52,6 +53,7 @@ def root_arn(account_id: str) -> str:
     return f"arn:{PARTITION}:iam::{account_id}:root"
 
 
+@lru_cache(maxsize=1024)  # each point of a list names its vault's key
 def default_key_arn(site: str, account_id: str) -> str:
     """What stands for a site's own key, where AWS has the alias `aws/backup`; always the same one."""
     key_id = uuid.uuid5(uuid.NAMESPACE_URL, f"safehold:default-key:{site}:{account_id}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 import msgspec
@@ -30,6 +31,7 @@ from safehold.records.tx import Tx
 After: TypeAlias = tuple[datetime, str]  # (created_at, id) of the last page's last point
 
 _FIELDS = tuple(field.name for field in fields(RecoveryPoint))
+_FIELDS_OF = attrgetter(*_FIELDS)  # a page of a thousand points asks for 27,000: in one call each
 
 
 def insert_if_new(tx: Tx, point: RecoveryPoint, *, is_news: bool = True) -> bool:
@@ -213,7 +215,7 @@ def _values(point: RecoveryPoint) -> dict[str, Any]:
 
 def from_row(row: Row[Any]) -> RecoveryPoint:
     """The point that a row of its table holds."""
-    values = {name: getattr(row, name) for name in _FIELDS}
+    values = dict(zip(_FIELDS, _FIELDS_OF(row), strict=True))
     values["status"] = PointStatus(row.status)
     values["storage_class"] = StorageClass(row.storage_class)
     values["lifecycle"] = None if row.lifecycle is None else msgspec.convert(row.lifecycle, Lifecycle)
