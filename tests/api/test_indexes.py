@@ -29,7 +29,7 @@ def details(world: World) -> dict[str, object]:
 
 def index_jobs(world: World) -> list[str]:
     with world.catalog.read() as tx:
-        return [job.id for job in jobs.waiting(tx, limit=10) if job.kind is JobKind.INDEX]
+        return [job.id for job in jobs.waiting(tx, now=NOW, limit=10) if job.kind is JobKind.INDEX]
 
 
 def done(world: World, **values: object) -> None:

@@ -80,14 +80,16 @@ def shelf(catalog: Catalog) -> Shelf:
 class NotingEngine:
     """Stands where the engine does: notes what it is told, knows what it is given."""
 
-    started: dict[str, str] = field(default_factory=dict)  # job -> partition
+    started: dict[str, str] = field(default_factory=dict)  # job, or run of one that was parked -> partition
     handed_over: list[str] = field(default_factory=list)
     known: dict[str, EngineState] = field(default_factory=dict)
     believed: set[str] = field(default_factory=set)
 
-    def start(self, job_id: str, *, kind: JobKind, partition: str, priority: int = 100) -> None:
+    def start(
+        self, job_id: str, *, kind: JobKind, partition: str, priority: int = 100, run_id: str | None = None
+    ) -> None:
         del kind, priority
-        self.started[job_id] = partition
+        self.started[run_id or job_id] = partition
 
     def statuses(self, job_ids: Sequence[str]) -> dict[str, EngineState]:
         return {job_id: self.known.get(job_id, EngineState.MISSING) for job_id in job_ids}

@@ -60,3 +60,5 @@ class Job:
     worker_id: str | None = None
     handed_over_at: datetime | None = None
     abort_requested_at: datetime | None = None
+    parked_count: int = 0
+    resume_at: datetime | None = None

@@ -6,13 +6,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from safehold.core.clock import Clock
 from safehold.core.errors import JobAborted, JobExpired
 from safehold.domain.jobs import Job
 from safehold.jobs.outcome import Outcome
-from safehold.jobs.patience import Interrupted, patiently
+from safehold.jobs.patience import Interrupted, Parked, patiently
 from safehold.jobs.troubles import storable
 from safehold.records import checkpoints, jobs
 from safehold.records.engine import Catalog
@@ -35,7 +35,7 @@ class Runner:
 
     run     does the work and returns how it ended. May run again after a crash, from its start: every
             effect must be idempotent. Raises SafeholdError for what cannot be done (the job is then FAILED)
-            and lets JobAborted and Interrupted through.
+            and lets JobAborted, Interrupted and Parked through.
     discard takes back what the attempts at a job may have made visible, when the job has ended otherwise
             than COMPLETED or PARTIAL. Runs after that end, more than once, for any job of the kind that was
             ever begun. None when nothing can be taken back.
@@ -95,13 +95,14 @@ class JobContext:
             if self._end is not None:
                 raise self._end
 
-    def pause(self, seconds: float) -> None:
-        """So much time has passed; as `check` meanwhile."""
+    def park(self, seconds: float, message: str) -> NoReturn:
+        """End this attempt: the job goes on after so much time, in whatever worker is free then.
+
+        Until then it holds no worker and is RUNNING, with `message` as what it waits for. What the next
+        attempt shall know is for `put_checkpoint`. As `check` first.
+        """
         self.check()
-        while seconds > 0:
-            self._stopping.wait(min(seconds, READ_SECONDS))
-            seconds -= READ_SECONDS
-            self.check()
+        raise Parked(seconds, message)
 
     def progress(self, bytes_done: int, bytes_total: int | None = None, message: str | None = None) -> None:
         """Show how far the job is: at most one write a second, the rest is dropped. Then as `check`."""

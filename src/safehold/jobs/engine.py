@@ -33,7 +33,7 @@ APPLICATION = "safehold"
 VERSION = "1"
 WORKFLOW = "job"
 PREPARE, RUN, FINISH = "prepare", "run", "finish"
-OVER = "over"  # the result of a workflow whose job had ended before
+OVER = "over"  # the result of a workflow whose job had ended before, or is parked
 
 ENDED_STATUSES = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 
@@ -85,29 +85,35 @@ class JobEngine:
         registered = {kind: self._register_queue(kind) for kind in JobKind}
         self._queues.start(registered, lambda bell, queue: queue_worker_thread(bell, engine, queue))
 
-    def start(self, job_id: str, *, kind: JobKind, partition: str, priority: int = 100) -> None:
+    def start(
+        self, job_id: str, *, kind: JobKind, partition: str, priority: int = 100, run_id: str | None = None
+    ) -> None:
         """The job is queued; one of the same kind and partition runs at a time, lower priority first.
 
-        Again with the same id changes nothing, even after the job has ended.
+        Again with the same id changes nothing, even after the job has ended: what was parked is started
+        under a `run_id` of its own. Without one that is the job's.
         """
         from dbos import DBOS, SetEnqueueOptions, SetWorkflowID
 
-        with SetWorkflowID(job_id), SetEnqueueOptions(queue_partition_key=partition, priority=priority):
+        with (
+            SetWorkflowID(run_id or job_id),
+            SetEnqueueOptions(queue_partition_key=partition, priority=priority),
+        ):
             DBOS.enqueue_workflow(kind.value, self._workflow, job_id)
         self._queues.ring(kind)
 
-    def status(self, job_id: str) -> EngineState:
-        """What the engine knows of a job."""
-        return self.statuses([job_id])[job_id]
+    def status(self, run_id: str) -> EngineState:
+        """What the engine knows of a job, or of a run of one that was parked."""
+        return self.statuses([run_id])[run_id]
 
-    def statuses(self, job_ids: Sequence[str]) -> dict[str, EngineState]:
+    def statuses(self, run_ids: Sequence[str]) -> dict[str, EngineState]:
         """The same for many; every id asked for is in the answer."""
         from dbos import DBOS
 
-        found = dict.fromkeys(job_ids, EngineState.MISSING)
-        if not job_ids:
+        found = dict.fromkeys(run_ids, EngineState.MISSING)
+        if not run_ids:
             return found
-        for one in DBOS.list_workflows(workflow_ids=list(job_ids), load_input=False, load_output=False):
+        for one in DBOS.list_workflows(workflow_ids=list(run_ids), load_input=False, load_output=False):
             found[one.workflow_id] = _state(one.status)
         return found
 

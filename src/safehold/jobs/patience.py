@@ -23,6 +23,18 @@ class Interrupted(BaseException):
     """
 
 
+class Parked(BaseException):
+    """This attempt ends here and the job waits, held by nobody, for `seconds`: for something outside.
+
+    Not an Exception, as `Interrupted`. message: for the one who asked, what it waits for
+    """
+
+    def __init__(self, seconds: float, message: str) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+        self.message = message
+
+
 def patiently(work: Callable[[], T], *, stopping: threading.Event) -> T:
     """The result of `work`, a transaction that may run more than once. Raises Interrupted when stopping."""
     wait = FIRST_WAIT_SECONDS

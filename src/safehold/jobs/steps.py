@@ -20,7 +20,8 @@ from safehold.domain.jobs import Job, JobKind
 from safehold.jobs.context import JobContext, Runner
 from safehold.jobs.discarding import Discarder
 from safehold.jobs.outcome import SUCCESS, Outcome, expired, failed, stopped
-from safehold.jobs.patience import Interrupted, patiently
+from safehold.jobs.patience import Interrupted, Parked, patiently
+from safehold.jobs.troubles import storable
 from safehold.records import checkpoints, claims, discards
 from safehold.records.claims import Refusal
 from safehold.records.engine import Catalog
@@ -64,7 +65,7 @@ class JobSteps:
         return self._guarded(job_id, lambda: self._hold(job_id) is not None)
 
     def run(self, job_id: str) -> Outcome | None:
-        """Do the job's work; how it ended, or None when it had ended already."""
+        """Do the job's work; how it ended, or None when it had ended already, or is parked."""
         return self._guarded(job_id, lambda: self._run(job_id))
 
     def finish(self, job_id: str, outcome: Outcome) -> None:
@@ -124,7 +125,7 @@ class JobSteps:
         job = self._hold(job_id)
         if job is None:
             return None
-        if job.attempt > MAX_ATTEMPTS:
+        if job.attempt - job.parked_count > MAX_ATTEMPTS:
             return failed(f"The job was interrupted {MAX_ATTEMPTS} times and is given up.")
         context = JobContext(
             self._begin(job),
@@ -133,7 +134,23 @@ class JobSteps:
             stopping=self._stopping,
             confirm=self._confirm,
         )
-        return self._outcome_of(context)
+        try:
+            return self._outcome_of(context)
+        except Parked as parked:
+            self._park(context.job, parked)
+            return None
+
+    def _park(self, job: Job, parked: Parked) -> None:
+        """Nobody holds the job until it is due: the engine is done with it, and gets it again under a new id.
+
+        # INVARIANT: one transaction. Whoever dies before it goes on at once, whoever dies after it has only
+        # an engine that repeats this step: it finds the job parked, looks, and parks it again.
+        """
+        resume_at = self._clock.now() + timedelta(seconds=parked.seconds)
+        message = storable(parked.message)
+        if not self._transact(lambda tx: claims.park(tx, job, resume_at=resume_at, message=message)):
+            raise Interrupted(f"another attempt has taken over {job.id}")
+        self._held.pop(job.id, None)
 
     def _begin(self, job: Job) -> Job:
         """The job's row says that it runs; its completion window begins with its first attempt."""

@@ -47,6 +47,8 @@ def take(tx: Tx, job: Job, *, worker_id: str, now: datetime) -> Job | Refusal:
     if not _is_alive(tx, worker_id):
         return Refusal.REAPED
     values = {"state": state, "worker_id": worker_id, "attempt": job.attempt + 1}
+    # Taken by an attempt whose worker died as it parked the job, it is in the engine all the same.
+    values |= {"resume_at": None, "handed_over_at": job.handed_over_at or now}
     taken = _take(tx, job, **values, started_at=job.started_at or now)
     if isinstance(taken, Job) and taken.state != job.state:
         events.add_of_jobs(tx, [taken])
@@ -98,6 +100,12 @@ def let_go(tx: Tx, job: Job) -> bool:
     return update_fenced(tx, job, worker_id=None, held_key=None)
 
 
+def park(tx: Tx, job: Job, *, resume_at: datetime, message: str) -> bool:
+    """Give up a job that this attempt owns until then; nobody is to take it before. As `update_fenced`."""
+    values = {"parked_count": job.parked_count + 1, "resume_at": resume_at, "handed_over_at": None}
+    return update_fenced(tx, job, worker_id=None, held_key=None, status_message=message, **values)
+
+
 def let_go_all(tx: Tx, worker_id: str) -> int:
     """Take from a dead worker all that it held; how many jobs that were."""
     held = update(t).where(t.c.worker_id == worker_id, t.c.state.in_(ACTIVE))
@@ -130,8 +138,14 @@ def unheld_and_late(tx: Tx, *, now: datetime, limit: int) -> list[Job]:
 
 
 def unheld_and_aborted(tx: Tx, *, limit: int) -> list[Job]:
-    """Jobs that were told to stop before anybody began them."""
-    return _unheld(tx, and_(t.c.abort_requested_at.is_not(None), t.c.attempt == 0), limit=limit)
+    """Jobs that were told to stop before anybody began them, or while they were parked."""
+    is_idle = or_(t.c.attempt == 0, t.c.resume_at.is_not(None))
+    return _unheld(tx, and_(t.c.abort_requested_at.is_not(None), is_idle), limit=limit)
+
+
+def parked_and_late(tx: Tx, *, now: datetime, limit: int) -> list[Job]:
+    """Parked jobs whose completion window has ended."""
+    return _unheld(tx, and_(t.c.resume_at.is_not(None), t.c.complete_by < now), limit=limit)
 
 
 def unheld_since(tx: Tx, *, before: datetime, limit: int) -> list[Job]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select, update
 
 from safehold.core.errors import ResourceNotFound
+from safehold.domain.job_states import ACTIVE
 from safehold.domain.jobs import Job, JobKind
 from safehold.records import dialect, events
 from safehold.records.keyset import beyond
@@ -110,14 +111,21 @@ def page(
     return [from_row(row) for row in tx.execute(query.limit(limit))]
 
 
-def waiting(tx: Tx, *, limit: int) -> list[Job]:
-    """Jobs that no worker has handed to the engine yet, oldest first: the outbox."""
-    query = select(t).where(t.c.handed_over_at.is_(None), t.c.state.in_(("CREATED", "PENDING")))
+def waiting(tx: Tx, *, now: datetime, limit: int) -> list[Job]:
+    """Jobs that no worker has handed to the engine yet, and parked ones that are due, oldest first."""
+    is_due = or_(
+        and_(t.c.resume_at.is_(None), t.c.state.in_(("CREATED", "PENDING"))),
+        and_(t.c.resume_at <= now, t.c.state.in_(ACTIVE)),
+    )
+    query = select(t).where(t.c.handed_over_at.is_(None), is_due)
     return [from_row(row) for row in tx.execute(query.order_by(t.c.created_at, t.c.id).limit(limit))]
 
 
-def mark_handed_over(tx: Tx, job_id: str, *, now: datetime) -> None:
-    tx.execute(update(t).where(t.c.id == job_id).values(handed_over_at=now))
+def mark_handed_over(tx: Tx, job: Job, *, now: datetime) -> None:
+    """The engine has `job`, as it was read; one that was parked since has still to be handed over."""
+    # RACE: a worker may have taken it, and parked it again, before we came to say so.
+    seen = (t.c.id == job.id, t.c.parked_count == job.parked_count)
+    tx.execute(update(t).where(*seen).values(handed_over_at=now))
 
 
 def update_fenced(tx: Tx, job: Job, **values: Any) -> bool:

@@ -16,7 +16,7 @@ from safehold.records.dialect import take_turns
 from safehold.records.engine import Catalog
 from safehold.records.tx import Tx
 
-HEAD = "0015"  # the newest revision in records/migrations/versions
+HEAD = "0016"  # the newest revision in records/migrations/versions
 
 
 def upgrade(catalog: Catalog) -> None:

@@ -357,6 +357,9 @@ job = Table(
     Column("held_key", String(2048), unique=True),
     Column("handed_over_at", UtcDateTime),
     Column("abort_requested_at", UtcDateTime),
+    # Parked, it waits for something outside: until when, held by nobody; and how often it was.
+    Column("parked_count", Integer, nullable=False, default=0, server_default="0"),
+    Column("resume_at", UtcDateTime),
     UniqueConstraint("plan_id", "rule_id", "due_at", "resource_arn"),
     Index("ix_job_listing", "account_id", "site", "kind", "created_at", "id"),
     Index("ix_job_outbox", "handed_over_at", "state"),

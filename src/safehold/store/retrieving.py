@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 
 from safehold.core.errors import Damaged, ObjectMissing
 from safehold.domain.items import CONTENT_KINDS, Item, ItemKind
@@ -23,6 +24,7 @@ from safehold.store.tombstones import Tombstones
 from safehold.store.tree_reader import PointTree
 from safehold.store.vault_store import VaultStore
 
+SAMPLE = 16  # names are random, and so are the first of them
 THREADS = 8  # requests at once: each waits for the store
 
 
@@ -59,9 +61,20 @@ class Retrieval:
             )
         return Waiting(self.total, self.total - len(self._pending))
 
+    def some_pending(self) -> list[str]:
+        """A few of those that could not be read at the last look: see `all_readable`."""
+        return list(islice(self._pending, SAMPLE))
+
     def _look_at(self, name: str) -> bool:
         assert self._archive is not None
         return is_readable_or_asked(self._archive, name)
+
+
+def all_readable(store: VaultStore, names: Sequence[str]) -> bool:
+    """Can all of these be read? What was asked for at once comes about at once: while a few of them cannot,
+    another look at everything is not worth it. Raises StoreUnavailable."""
+    archive = archiving(store.backend)
+    return archive is None or all(is_readable_or_asked(archive, name) for name in names)
 
 
 def is_readable_or_asked(archive: ArchivingBackend, name: str) -> bool:

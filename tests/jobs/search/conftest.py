@@ -45,7 +45,9 @@ class Library:
     def run_waiting(self) -> list[Job]:
         """All jobs that nobody has begun."""
         with self.house.catalog.read() as tx:
-            waiting = [job.id for job in jobs.waiting(tx, limit=10) if job.attempt == 0]
+            waiting = [
+                job.id for job in jobs.waiting(tx, now=self.house.clock.at, limit=10) if job.attempt == 0
+            ]
         return [self.run(job_id) for job_id in waiting]
 
     def back_up(self, **options: Any) -> str:

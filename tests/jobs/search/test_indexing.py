@@ -25,7 +25,7 @@ def index_of(house: House, backup: Job) -> PointIndex | None:
 
 def waiting_jobs(house: House) -> list[str]:
     with house.catalog.read() as tx:
-        return [job.id for job in jobs.waiting(tx, limit=10) if job.kind is JobKind.INDEX]
+        return [job.id for job in jobs.waiting(tx, now=house.clock.at, limit=10) if job.kind is JobKind.INDEX]
 
 
 def indexed(house: House) -> tuple[Job, PointIndex]:

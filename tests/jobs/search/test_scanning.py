@@ -198,7 +198,9 @@ def test_a_backup_is_scanned_when_its_plan_says_so(library: Library) -> None:
     planned = (PlannedScan(ScanMode.FULL, role(library)),)
     backup = library.house.back_up(BackupRequest(scans=planned))
     with library.house.catalog.read() as tx:
-        (job,) = [job for job in jobs.waiting(tx, limit=10) if job.kind is JobKind.SCAN]
+        (job,) = [
+            one for one in jobs.waiting(tx, now=library.house.clock.at, limit=10) if one.kind is JobKind.SCAN
+        ]
     library.run(job.id)
     (listed,) = library.client.call("ListScanJobs", ByScanResultStatus="THREATS_FOUND")["ScanJobs"]
     assert (listed["RecoveryPointArn"], listed["ScannerRoleArn"]) == (

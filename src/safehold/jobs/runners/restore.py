@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from safehold.connectors.contract import Connector, Restore, RestoreRequest, SourceSpec
 from safehold.core.clock import Clock
@@ -23,10 +23,14 @@ from safehold.jobs.vaults import VaultAccess
 from safehold.records import recovery_points, resources, sources, vaults
 from safehold.records.engine import Catalog
 from safehold.records.tx import Tx
+from safehold.store.points import PointRecord
 from safehold.store.restoring import RestoreCounts
-from safehold.store.retrieving import Retrieval
+from safehold.store.retrieving import Retrieval, all_readable
+from safehold.store.vault_store import VaultStore
 
 ARCHIVE_LOOK_SECONDS = 60.0  # an archive gives back what was asked for after minutes at best
+DOUBLINGS = 4  # of the time between two looks: a quarter of an hour, when hours are what it takes
+AWAITED = "awaited"  # the job's note: some of the objects that were on their way, and what was said of them
 WAITING = "Waiting for the archive: {readable} of {total} objects can be read."
 RESTORING = "The archive has given back what is needed; restoring."
 
@@ -57,7 +61,7 @@ class RestoreRunner:
         connector.check_restore(source, wanted)
         store = self.access.for_reading(vault)
         record = store.point(point.id)
-        self._wait_for_archive(context, Retrieval(store, record, wanted.items))
+        self._wait_for_archive(context, store, record, wanted.items)
         troubles = Troubles()
         advance = ByteCount(context, record.stats.total_bytes if not request.items else None)
         with connector.restore(source, wanted, skip=troubles.add) as target:
@@ -68,18 +72,28 @@ class RestoreRunner:
             created_arn = target.finish()
         return _outcome(counts, target, troubles, created_arn)
 
-    def _wait_for_archive(self, context: JobContext, retrieval: Retrieval) -> None:
-        """All that the restore will read can be read: asked for at once, looked at again and again.
+    def _wait_for_archive(
+        self, context: JobContext, store: VaultStore, record: PointRecord, paths: Sequence[bytes]
+    ) -> None:
+        """All that the restore will read can be read; until then the job is parked: RUNNING, saying what it
+        waits for, in no worker.
 
-        The job stays RUNNING and says what it waits for. An attempt after a crash goes on waiting for what
-        the one before has asked for.
+        An attempt that comes too early sees that by a few objects, without going through the point again.
         """
-        while not (waiting := retrieval.look()).is_over:
+        known = context.find_checkpoint(AWAITED) or {}
+        if not all_readable(store, known.get("names", ())):
+            self._park(context, known["message"])
+        retrieval = Retrieval(store, record, paths)
+        waiting = retrieval.look()
+        if not waiting.is_over:
             message = WAITING.format(readable=waiting.readable, total=waiting.total)
-            context.progress(0, message=message)
-            context.pause(self.look_seconds)
+            context.put_checkpoint(AWAITED, {"names": retrieval.some_pending(), "message": message})
+            self._park(context, message)
         if retrieval.total:
             context.progress(0, message=RESTORING)
+
+    def _park(self, context: JobContext, message: str) -> NoReturn:
+        context.park(self.look_seconds * 2 ** min(context.job.parked_count, DOUBLINGS), message)
 
     def settle(self, tx: Tx, job: Job, outcome: Outcome) -> None:
         if outcome.state is JobState.COMPLETED:
