@@ -8,10 +8,10 @@ thread of a queue; the library's own rhythm stays as what helps when a bell was 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from safehold.core.clock import SystemClock
 from safehold.domain.jobs import JobKind
 from safehold.records.changes import LOOK_SECONDS, Changes
 
@@ -102,8 +102,8 @@ class Queues:
             bell.set()
 
     def _listen(self, path: str) -> None:
-        changes, ringing = Changes(path), Ringing(self._spacing)
+        changes, ringing, clock = Changes(path), Ringing(self._spacing), SystemClock()
         while not self._stopping.wait(LOOK_SECONDS):
-            for kind in ringing.due(time.monotonic(), is_changed=changes.are_there()):
+            for kind in ringing.due(clock.monotonic(), is_changed=changes.are_there()):
                 self.ring(kind)
         changes.close()
