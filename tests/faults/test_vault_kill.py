@@ -39,7 +39,8 @@ def in_words(found: dict[str, Any]) -> str:
         f"{total:,} processes killed ({kills}), {found['restores_compared']:,} restores compared, "
         f"{found['done']['committed']:,} points told of, {found['deleted']:,} deleted, "
         f"{found['done']['purged']:,} objects purged, "
-        f"{found['done'].get('resumed', 0):,} backups gone on with; seed {found['seed']}, {found['seconds']:,} s; "
+        f"{found['done'].get('resumed', 0):,} backups gone on with; "
+        f"seed {found['seed']}, {found['seconds']:,} s; "
         f"{'; '.join(found['broken']) or 'nothing lost, nothing wrong'}"
     )
 
