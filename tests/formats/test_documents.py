@@ -227,9 +227,10 @@ SAID = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("page", "said"), [(page, said) for page, lines in SAID.items() for said in lines])
-def test_a_document_says_what_the_code_does(page: str, said: str) -> None:
-    assert said in (FORMATS / page).read_text()
+@pytest.mark.parametrize("page", SAID)
+def test_a_document_says_what_the_code_does(page: str) -> None:
+    text = (FORMATS / page).read_text()
+    assert [said for said in SAID[page] if said not in text] == []
 
 
 def test_the_facts_of_files_are_all_described() -> None:

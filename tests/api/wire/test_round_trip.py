@@ -112,14 +112,10 @@ def test_a_request_is_read_as_it_was_meant(operation: OperationModel) -> None:
     assert read == params
     validate(match.target, read)
 
-
-@pytest.mark.parametrize("operation", operations())
-def test_a_slash_at_the_end_makes_no_difference(operation: OperationModel) -> None:
-    request = sent(operation, value_of(operation.input_shape) if operation.input_shape else {})
     path = request.raw_path
     other = path.removesuffix("/") if path.endswith("/") else path + "/"
     changed = HttpRequest(request.method, other, request.query, request.headers, b"")
-    assert find_operation(changed).target.name == operation.name
+    assert find_operation(changed).target.name == operation.name, "a slash at the end makes no difference"
 
 
 @pytest.mark.parametrize("operation", operations())
