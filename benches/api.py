@@ -3,8 +3,9 @@
     describes   DescribeBackupVault over kept connections, each request signed; per second of the clock, and
                 per second of the process's own CPU: on a crowded machine only that one tells of us
     pages       the first and the last page of a vault's recovery points and of all tagged resources, by
-                ListRecoveryPointsByBackupVault and GetResources in process; on SQLite, and on PostgreSQL too
-                with --postgres-url of an empty database
+                ListRecoveryPointsByBackupVault and GetResources in process: milliseconds by the clock, and
+                of the process's own processor time. On SQLite; with --postgres-url of an empty database on
+                PostgreSQL too
 
 Filling takes minutes and measuring seconds: with --data they are two commands, `--step fill` and `--step
 measure`. Results go to benches/results/api-<date>.json.
