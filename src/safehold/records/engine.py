@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json import JSONDecoder
+from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -13,6 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from safehold.core.errors import CatalogUnavailable
 from safehold.records.tx import Tx
 
+_DECODER = JSONDecoder()
 BUSY_TIMEOUT_MS = 30_000  # longer than any write transaction here lasts, even on a crowded disk
 
 
@@ -25,7 +28,9 @@ class Catalog:
         self.engine = (
             _sqlite_engine(url)
             if self.is_sqlite
-            else create_engine(url, pool_pre_ping=True, pool_size=10, hide_parameters=True)
+            else create_engine(
+                url, pool_pre_ping=True, pool_size=10, hide_parameters=True, json_deserializer=_read_json
+            )
         )
 
     @contextmanager
@@ -57,8 +62,18 @@ def _converted() -> Iterator[None]:
         raise CatalogUnavailable("the catalog does not answer", detail=str(error.orig)) from error
 
 
+def _read_json(text: str | bytes) -> Any:
+    """As `json.loads`, without asking of each column of each row in which encoding it is: ours is UTF-8."""
+    return _DECODER.decode(text if isinstance(text, str) else text.decode())
+
+
 def _sqlite_engine(url: str) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, hide_parameters=True)
+    engine = create_engine(
+        url,
+        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
+        hide_parameters=True,
+        json_deserializer=_read_json,
+    )
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
