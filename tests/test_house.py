@@ -142,7 +142,7 @@ def test_exceptions_of_every_kind_are_caught_at_the_edges_only() -> None:
     assert catching <= EDGES
 
 
-@pytest.mark.parametrize("name", ["run", "test", "servers"])
+@pytest.mark.parametrize("name", ["run", "test", "servers", "clients"])
 def test_a_lock_has_a_hash_for_everything_and_names_no_host(name: str) -> None:
     text = (ROOT / f"requirements/{name}.txt").read_text()
     packages = re.split(r"\n(?=\S)", text.strip())
