@@ -41,6 +41,24 @@ GUARDS = (
         "keeps_what_it_needs",
     ),
     Guard(
+        2,
+        "what is needed is told from the roots, not from the times of files",
+        [
+            (
+                f"{COLLECT}/collection.py",
+                "for name, why in found.unneeded().items() if name not in named}",
+                'for name, why in (found.unneeded() | {name: "" for name in found.sizes\n'
+                '            if __import__("os").stat(self._backend.root / name).st_mtime < 1}).items()\n'
+                "            if name not in named}",
+            ),
+            (
+                f"{COLLECT}/survey.py",
+                '        """Also when it is not known what it holds."""\n',
+                '        """Also when it is not known what it holds."""\n        return False\n',
+            ),
+        ],
+    ),
+    Guard(
         3,
         "a record stands when the fence admits it",
         [
@@ -89,6 +107,19 @@ GUARDS = (
         "behind",
     ),
     Guard(
+        9,
+        "times that somebody wrote down are compared, never those of files",
+        [
+            (
+                f"{COLLECT}/checks.py",
+                "    for who, written_at in times:\n",
+                "    root = journal._folder.backend.root\n"
+                '    times += [("a file", int(f.stat().st_mtime * MICROS)) for f in root.rglob("*")]\n'
+                "    for who, written_at in times:\n",
+            )
+        ],
+    ),
+    Guard(
         10,
         "a place must lie within its object",
         [
@@ -124,6 +155,18 @@ GUARDS = (
         "id_map_that_lies",
     ),
     Guard(
+        12,
+        "what the catalog shows is held against what the vault holds",
+        [
+            (
+                "cli/verifying.py",
+                "    for point_id in sorted(missing):\n",
+                "    for point_id in list[str]():\n",
+            )
+        ],
+        "row_without_a_point",
+    ),
+    Guard(
         13,
         "a scrub leaves what is damaged where it is",
         [
@@ -146,6 +189,31 @@ GUARDS = (
         "what was sealed is opened and compared",
         [("store/frames.py", "    if decode_frame(seal.open(number, sealed)) != plain:", "    if False:")],
         "flips_in_what_is_sealed",
+    ),
+    Guard(
+        16,
+        "a new key object is opened again from what the storage gives back",
+        [
+            (
+                "store/keys.py",
+                "        if given_back != stored or _unwrap(given_back, provider) != keys:",
+                "        if False:",
+            ),
+            ("store/keys.py", "        given_back = read_key_object(backend, number, vault_id)\n", ""),
+        ],
+        "does_not_give_back",
+    ),
+    Guard(
+        16,
+        "what a provider wrapped is unwrapped before anything is put",
+        [
+            (
+                "store/keys.py",
+                "    if provider.unwrap(wrapped, context=context) != encode_keys(keys):",
+                "    if False:",
+            )
+        ],
+        "forgets_is_found_out",
     ),
     Guard(
         17,
@@ -303,9 +371,33 @@ GUARDS = (
         [("jobs/troubles.py", "        if not self.count:\n", "        if True:\n")],
     ),
     Guard(
+        28,
+        "what has to go is never locked",
+        [("store/locking.py", "        if name.startswith(LOCKED_FOLDERS):", "        if True:")],
+        "beside_locks",
+    ),
+    Guard(
         29,
         "a bucket that locks by itself is refused",
         [("store/backends/selftest.py", "    if found.default_retention is not None:", "    if False:")],
+    ),
+    Guard(
+        33,
+        "entries of very many objects are put away on a disk",
+        [("store/scratch_index.py", "            if chunks >= memory_chunks:", "            if False:")],
+        "gathers_for_itself",
+    ),
+    Guard(
+        33,
+        "a walk lets go of directories that it has left",
+        [
+            (
+                "store/tree_reader.py",
+                "        self.kept_items += len(found)\n",
+                "        self.kept_items += len(found)\n        return\n",
+            )
+        ],
+        "keeps_few_directories",
     ),
     Guard(
         34,
