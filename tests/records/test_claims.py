@@ -197,3 +197,15 @@ def test_a_checkpoint_is_what_was_put_last_until_all_are_deleted(catalog: Catalo
         assert checkpoints.find(tx, "j1", "done") == {"packs": ["a", "b"]}
         checkpoints.delete_all(tx, "j1")
         assert checkpoints.find(tx, "j1", "done") is None
+
+
+@pytest.mark.parametrize("value", [17, 2.5, "17", "", None, True, [], {"a": [1, None]}, "ä\u2028"])
+def test_a_checkpoint_of_any_shape_comes_back_as_it_was(catalog: Catalog, value: object) -> None:
+    put(catalog)
+    job = taken(catalog)
+    with catalog.begin() as tx:
+        assert checkpoints.put(tx, job, "note", value)
+    with catalog.read() as tx:
+        found = checkpoints.find(tx, "j1", "note")
+    assert found == value
+    assert type(found) is type(value)

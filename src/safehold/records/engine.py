@@ -63,8 +63,12 @@ def _converted() -> Iterator[None]:
 
 
 def _read_json(text: str | bytes) -> Any:
-    """As `json.loads`, without asking of each column of each row in which encoding it is: ours is UTF-8."""
-    return _DECODER.decode(text if isinstance(text, str) else text.decode())
+    """As `json.loads`, without asking of each column of each row in which encoding it is: ours is UTF-8.
+
+    Raises TypeError for a number, as that does: SQLite keeps a document that is one as such, and SQLAlchemy
+    takes it then as it is.
+    """
+    return _DECODER.decode(text.decode() if isinstance(text, bytes) else text)
 
 
 def _sqlite_engine(url: str) -> Engine:
