@@ -14,6 +14,8 @@ SMALL_FILES = 45_000
 SMALL_BYTES = 1 << 20
 TINY_BYTES = 64 << 10
 MIXED_BYTES = 2560 << 20
+MANY_FILES = 1_000_000
+MANY_IN_A_FOLDER = 500
 IMAGE_BYTES = 1536 << 20
 IMAGE_FILLED = 0.7  # of the image are files; the rest is free space, as on a real disk
 
@@ -39,6 +41,18 @@ def mixed_tree(folder: Path) -> Path:
     target = folder / "mixed"
     if not target.exists():
         _copy(_regular_files(lambda size: size > 0), target, size=MIXED_BYTES)
+    return target
+
+
+def million_files(folder: Path) -> Path:
+    """1,000,000 files of some hundred bytes each, all different, 500 in a folder."""
+    target = folder / "million"
+    if not target.exists():
+        for first in range(0, MANY_FILES, MANY_IN_A_FOLDER):
+            place = target / f"{first // 50_000:02}" / f"{first:07}"
+            place.mkdir(parents=True)
+            for number in range(first, first + MANY_IN_A_FOLDER):
+                (place / f"{number:07}").write_bytes(b"%d\n" % number * (number % 97 + 1))
     return target
 
 
