@@ -39,5 +39,6 @@ def test_a_clock_that_is_behind_is_noticed() -> None:
     back_up(world.store(), "p", TREE)
     world.collect()
     world.wait(timedelta(hours=-1))
-    with pytest.raises(CollectionRefused, match="clocks"):
+    with pytest.raises(CollectionRefused, match="clocks") as refusal:
         world.collect()
+    assert "NTP" in refusal.value.hint

@@ -16,6 +16,9 @@ from safehold.store.vault_store import VaultStore
 
 TOLD = 5  # names in a message
 ASKED_RUNS = 8
+_SET_CLOCKS = (
+    "Set the clocks of all machines by NTP. Where one ran ahead, nothing is collected until what it wrote is past."
+)
 
 
 def check_clocks(
@@ -32,7 +35,9 @@ def check_clocks(
     for who, written_at in times:
         if written_at > latest:
             ahead = (written_at - now) // MICROS
-            raise CollectionRefused(f"clocks disagree: {who} wrote {ahead} s later than it is here")
+            refused = CollectionRefused(f"clocks disagree: {who} wrote {ahead} s later than it is here")
+            refused.hint = _SET_CLOCKS
+            raise refused
 
 
 def check_points(store: VaultStore, journal: Journal, roots: Roots) -> None:
