@@ -17,7 +17,7 @@ from safehold.store.vault_store import VaultStore
 TOLD = 5  # names in a message
 ASKED_RUNS = 8
 _SET_CLOCKS = (
-    "Set the clocks of all machines by NTP. Where one ran ahead, nothing is collected until what it wrote is past."
+    "Set the clocks of all machines by NTP; where one ran ahead, nothing goes until what it wrote is past."
 )
 
 
