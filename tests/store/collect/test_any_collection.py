@@ -21,11 +21,13 @@ from hypothesis.stateful import (
 
 from safehold.core.errors import CollectionRefused, StoreError, WriterRevoked
 from safehold.domain.items import PreviousTree
+from safehold.store.backends.contract import Backend
 from safehold.store.backends.faulty import Fault, FaultyBackend, Trouble
 from safehold.store.backends.memory import MemoryBackend
 from safehold.store.collect.collection import CollectionReport
 from safehold.store.collect.undeleting import undelete
 from safehold.store.copying import CopyOrder, copy_point
+from safehold.store.locking import PointLock
 from safehold.store.session import Session
 from safehold.store.vault_store import VaultStore
 from safehold.store.verify import verify
@@ -47,14 +49,27 @@ class Vault(RuleBasedStateMachine):
 
     @initialize(in_place=some.booleans())
     def begin(self, in_place: bool) -> None:
-        self.world = VaultWorld(InPlace() if in_place else MemoryBackend())
+        self.world = self.make_world(InPlace() if in_place else MemoryBackend())
         self.kept: dict[str, Tree] = {}
-        self.copies = VaultWorld()
+        self.copies = self.make_world(MemoryBackend())
         self.copied: dict[str, Tree] = {}
         self.deleted: dict[str, Tree] = {}
         self.open: list[tuple[str, Tree, VaultStore, Session, object]] = []
         self.old: list[VaultStore] = []
         self.number = 0
+
+    def make_world(self, backend: Backend) -> VaultWorld:
+        return VaultWorld(backend)
+
+    def lock(self, parent: str | None) -> PointLock | None:
+        """What a point that is written now is kept by."""
+        del parent
+
+    def drop(self, name: str) -> None:
+        """Not if somebody brought it back whose clock was ahead: his word is the later one then."""
+        self.world.delete(name)
+        if self.world.store().is_deleted(name):
+            self.deleted[name] = self.kept.pop(name)
 
     def grow(self, recipe: dict[bytes, int], parent: str | None) -> Tree:
         fresh: Tree = {name: FILES[number] for name, number in recipe.items()}
@@ -77,11 +92,11 @@ class Vault(RuleBasedStateMachine):
         name = f"p{self.number:03}"
         store = self.old[old % len(self.old)] if old is not None and self.old else self.world.store()
         if not waits:
-            back_up(store, name, tree, previous=parent)
+            back_up(store, name, tree, previous=parent, lock=self.lock(parent))
             self.kept[name] = tree
             return
         before = store.previous_tree(store.point(parent)) if parent else PreviousTree()
-        session = store.session(parents=[parent] if parent else [])
+        session = store.session(parents=[parent] if parent else [], lock=self.lock(parent))
         session.__enter__()
         root = store.take_in(session, TreeSource(tree, before), before, advance=lambda i, b: None)
         self.open.append((name, tree, store, session, root))
@@ -118,9 +133,7 @@ class Vault(RuleBasedStateMachine):
     @precondition(lambda self: self.kept)
     @rule(number=numbers)
     def delete(self, number: int) -> None:
-        name = sorted(self.kept)[number % len(self.kept)]
-        self.world.delete(name)
-        self.deleted[name] = self.kept.pop(name)
+        self.drop(sorted(self.kept)[number % len(self.kept)])
 
     @precondition(lambda self: self.kept)
     @rule(
@@ -136,11 +149,11 @@ class Vault(RuleBasedStateMachine):
         order = CopyOrder(point, f"c{self.number:03}", "arn", "job")
         faults = [] if cut is None else [Fault(op, Trouble.FAIL, cut) for op in ("put", "get", "delete")]
         mine, theirs = (FaultyBackend(w.backend, faults) for w in (self.world, self.copies))
-        source = self.world.store(mine if in_source else None)
-        target = self.copies.store(None if in_source else theirs)
         earlier = sorted(self.copied, reverse=True) if is_told else []
         tree = self.kept[point]
         try:
+            source = self.world.store(mine if in_source else None)
+            target = self.copies.store(None if in_source else theirs)
             copy_point(source, target, order, earlier=earlier, advance=lambda i, b: None)
             self.copied[order.point_id] = tree
         except StoreError:
@@ -174,9 +187,7 @@ class Vault(RuleBasedStateMachine):
             self.number += 1
             back_up(self.world.store(), f"p{self.number:03}", tree)
             self.kept[f"p{self.number:03}"] = tree
-        gone = f"p{self.number - 1:03}"
-        self.world.delete(gone)
-        self.deleted[gone] = self.kept.pop(gone)
+        self.drop(f"p{self.number - 1:03}")
 
     @rule(hours=some.sampled_from([1, 25, 49, 200]))
     def wait(self, hours: int) -> None:
@@ -202,8 +213,9 @@ class Vault(RuleBasedStateMachine):
                 self.kept[name] = self.deleted.pop(name)
                 return
         if f"points/{name}" in self.world.names("points/"):
-            self.world.wait(timedelta(seconds=1))
-            self.world.delete(name)
+            store = self.world.store()
+            latest = max(told.written_at for told in store.amendments(name))
+            store.amend(name, "deletion", {}, written_at=max(self.world.now, latest + 1))
 
     @invariant()
     def what_is_kept_restores(self) -> None:
