@@ -115,7 +115,7 @@ void safehold_free(void *rows, void *names) {
 /* Does the listing fit into so much room? Then it is put there: the rows, and behind them the names in order. */
 static int put(const struct listing *l, char *out, int64_t room) {
     if (l->count * (int64_t)sizeof *l->rows + l->names_bytes > room) return 0;
-    memcpy(out, l->rows, l->count * sizeof *l->rows);
+    if (l->count) memcpy(out, l->rows, l->count * sizeof *l->rows); /* an empty listing has no memory */
     char *end = out + l->count * sizeof *l->rows;
     for (int64_t n = 0; n < l->count; n++) end = stpcpy(end, l->names + l->rows[n].name_offset) + 1;
     return 1;
