@@ -51,6 +51,7 @@ def test_waiting_ends_with_a_change_long_before_its_time(path: str) -> None:
     changes.are_there()
     write(path)
     changes.wait(stopping, at_most=3600)
+    assert not changes.are_there(), "it returned for the change, which is told once"
     stopping.set()
     changes.wait(stopping, at_most=3600)
     changes.close()

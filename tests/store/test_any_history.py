@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as some
 from hypothesis.stateful import (
     Bundle,
@@ -15,7 +14,6 @@ from hypothesis.stateful import (
     invariant,
     multiple,
     rule,
-    run_state_machine_as_test,
 )
 
 from safehold.core.errors import StoreError
@@ -24,6 +22,7 @@ from safehold.store.backends.faulty import Fault, FaultyBackend, Trouble
 from safehold.store.backends.memory import MemoryBackend
 from safehold.store.vault_store import VaultStore
 from safehold.store.verify import verify
+from tests.store.machines import run_machine
 from tests.store.vaults import Tree, TreeSource, back_up, flat, new_record, open_store, restore
 
 
@@ -178,14 +177,4 @@ class Vault(RuleBasedStateMachine):
     ("examples", "steps"), [(12, 12), pytest.param(60, 25, marks=pytest.mark.slow)], ids=["short", "long"]
 )
 def test_every_kept_point_restores_byte_for_byte(examples: int, steps: int) -> None:
-    run_state_machine_as_test(
-        Vault,
-        settings=settings(
-            derandomize=True,
-            database=None,
-            deadline=None,
-            max_examples=examples,
-            stateful_step_count=steps,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    run_machine(Vault, examples=examples, steps=steps)

@@ -11,9 +11,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as some
-from hypothesis.stateful import invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import invariant, precondition, rule
 
 from safehold.core.clock import FixedClock, to_micros
 from safehold.core.errors import StoreError
@@ -26,6 +25,7 @@ from safehold.store.locking import PointLock, first_version
 from safehold.store.vault_store import VaultStore
 from tests.store.collect.test_any_collection import Vault, numbers
 from tests.store.collect.worlds import DAY, SETTINGS, VaultWorld
+from tests.store.machines import run_machine
 from tests.store.vaults import VAULT_ID, open_store
 
 YEARS = 5
@@ -155,14 +155,4 @@ class Locked(Askew):
 def test_clocks_that_jump_by_years_lose_nothing_and_keep_nothing(
     machine: type[Askew], examples: int, steps: int
 ) -> None:
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            derandomize=True,
-            database=None,
-            deadline=None,
-            max_examples=examples,
-            stateful_step_count=steps,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    run_machine(machine, examples=examples, steps=steps)

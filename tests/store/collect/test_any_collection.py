@@ -8,7 +8,6 @@ from contextlib import suppress
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as some
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -16,7 +15,6 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from safehold.core.errors import CollectionRefused, StoreError, WriterRevoked
@@ -32,6 +30,7 @@ from safehold.store.session import Session
 from safehold.store.vault_store import VaultStore
 from safehold.store.verify import verify
 from tests.store.collect.worlds import DAY, VaultWorld
+from tests.store.machines import run_machine
 from tests.store.vaults import Tree, TreeSource, back_up, flat, new_record, restore
 
 FILES = [random.Random(n).randbytes(200 if n < 6 else 700_000) for n in range(12)]
@@ -258,17 +257,7 @@ class Vault(RuleBasedStateMachine):
 )
 def test_what_is_kept_comes_back_whole_and_what_is_dropped_is_freed(examples: int, steps: int) -> None:
     Vault.repacked = 0
-    run_state_machine_as_test(
-        Vault,
-        settings=settings(
-            derandomize=True,
-            database=None,
-            deadline=None,
-            max_examples=examples,
-            stateful_step_count=steps,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    run_machine(Vault, examples=examples, steps=steps)
     assert Vault.repacked > 0
 
 

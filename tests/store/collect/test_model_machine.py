@@ -5,7 +5,6 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as some
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -13,10 +12,10 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from tests.store.collect.model import CHUNKS, GRACE, LAG, SILENCE, TRASH, Guard, Steps, View, World
+from tests.store.machines import run_machine
 
 numbers = some.integers(0, 7)
 
@@ -127,14 +126,4 @@ class Vault(RuleBasedStateMachine):
     ("examples", "steps"), [(25, 40), pytest.param(400, 60, marks=pytest.mark.slow)], ids=["short", "long"]
 )
 def test_no_schedule_loses_a_point_or_keeps_what_nothing_needs(examples: int, steps: int) -> None:
-    run_state_machine_as_test(
-        Vault,
-        settings=settings(
-            derandomize=True,
-            database=None,
-            deadline=None,
-            max_examples=examples,
-            stateful_step_count=steps,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    run_machine(Vault, examples=examples, steps=steps)
