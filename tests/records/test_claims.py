@@ -204,7 +204,8 @@ def test_a_checkpoint_of_any_shape_comes_back_as_it_was(catalog: Catalog, value:
     put(catalog)
     job = taken(catalog)
     with catalog.begin() as tx:
-        assert checkpoints.put(tx, job, "note", value)
+        for one in ("another", value):
+            assert checkpoints.put(tx, job, "note", one)
     with catalog.read() as tx:
         found = checkpoints.find(tx, "j1", "note")
     assert found == value

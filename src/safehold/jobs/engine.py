@@ -23,6 +23,7 @@ from safehold.domain.jobs import JobKind
 from safehold.jobs.outcome import Outcome
 from safehold.jobs.queues import Queues
 from safehold.jobs.steps import JobSteps
+from safehold.records.changes import file_of
 
 if TYPE_CHECKING:
     from dbos import DBOSConfig, Queue
@@ -249,8 +250,9 @@ def _state(status: str) -> EngineState:
 
 def _use_wal(url: str) -> None:
     """Readers and writers of the SQLite file do not wait for each other. The file remembers the mode."""
-    if url.startswith("sqlite:///"):
-        connection = sqlite3.connect(url.removeprefix("sqlite:///"), timeout=30)
+    path = file_of(url)
+    if path is not None:
+        connection = sqlite3.connect(path, timeout=30)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.close()
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from safehold.core.clock import SystemClock
 from safehold.domain.jobs import JobKind
-from safehold.records.changes import LOOK_SECONDS, Changes
+from safehold.records.changes import LOOK_SECONDS, Changes, file_of
 
 if TYPE_CHECKING:
     from dbos._queue import Queue
@@ -74,7 +74,7 @@ class Queues:
     """The threads that take jobs from the queues; `start` once, `stop` once."""
 
     def __init__(self, url: str, poll_seconds: float) -> None:
-        self._path = url.removeprefix("sqlite:///") if url.startswith("sqlite:///") else None
+        self._path = file_of(url)
         self._spacing = {kind: seconds_between(kind, poll_seconds) for kind in JobKind}
         self._bells = {kind: Bell() for kind in JobKind}
         self._stopping = threading.Event()

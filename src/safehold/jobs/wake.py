@@ -6,7 +6,7 @@ import threading
 
 from safehold.core import log
 from safehold.core.errors import CatalogUnavailable
-from safehold.records.changes import Changes
+from safehold.records.changes import Changes, file_of
 from safehold.records.notices import Notices
 
 _log = log.get(__name__)
@@ -21,8 +21,8 @@ class Wakeup:
 
     def __init__(self, catalog_url: str, stopping: threading.Event) -> None:
         self._stopping = stopping
-        is_file = catalog_url.startswith("sqlite:///")
-        self._changes = Changes(catalog_url.removeprefix("sqlite:///")) if is_file else None
+        path = file_of(catalog_url)
+        self._changes = None if path is None else Changes(path)
         self._notices = Notices(catalog_url)
 
     def wait(self) -> None:

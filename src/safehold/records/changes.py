@@ -9,6 +9,11 @@ from contextlib import suppress
 LOOK_SECONDS = 0.03  # one look costs some microseconds, where a query would cost a hundred times that
 
 
+def file_of(url: str) -> str | None:
+    """The path in a `sqlite:///` URL; None for a server's."""
+    return url.removeprefix("sqlite:///") if url.startswith("sqlite:///") else None
+
+
 class Changes:
     """For one thread, the one that looks first. The file must be there."""
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.postgresql import insert as insert_postgresql
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
 from safehold.domain.jobs import Job
+from safehold.records.dialect import put_row
 from safehold.records.tables import checkpoint as t
 from safehold.records.tables import job
 from safehold.records.tx import Tx
@@ -21,11 +20,7 @@ def put(tx: Tx, owner: Job, name: str, value: Any) -> bool:
     )
     if tx.execute(owned.with_for_update()).one_or_none() is None:
         return False
-    into = insert_sqlite if tx.dialect.name == "sqlite" else insert_postgresql
-    row = into(t).values(job_id=owner.id, name=name, value=value)
-    tx.execute(
-        row.on_conflict_do_update(index_elements=["job_id", "name"], set_={"value": row.excluded.value})
-    )
+    put_row(tx, t, {"job_id": owner.id, "name": name, "value": value})
     return True
 
 
