@@ -22,7 +22,7 @@ from safehold.core.clock import to_micros
 from safehold.core.memory import keep_freed_memory
 from safehold.domain.items import PreviousTree
 from safehold.store.backends.local import LocalBackend
-from safehold.store.points import PointRecord
+from safehold.store.points.points import PointRecord
 from safehold.store.vault_store import VaultStore
 
 

@@ -28,9 +28,9 @@ from safehold.domain.items import Item, ItemKind
 from safehold.store.collect.marking import Marking
 from safehold.store.collect.needed import KEPT_BYTES, PARTITIONS, NeededIds
 from safehold.store.collect.weighing import weigh
-from safehold.store.index import RUN_ROWS
-from safehold.store.places import PLACE, ObjectRef, Place
-from safehold.store.trees import Child, Inner, Leaf
+from safehold.store.fragments.places import PLACE, ObjectRef, Place
+from safehold.store.index.index import RUN_ROWS
+from safehold.store.trees.trees import Child, Inner, Leaf
 
 RESULTS = Path(__file__).parent / "results"
 FILE_CHUNKS = 10

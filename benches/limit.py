@@ -11,12 +11,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from safehold.store.chunking import SMALL_BYTES, Chunker, InMemory, chunk_id, is_zero
-from safehold.store.frames import seal_frame
-from safehold.store.keys import new_vault_keys
-from safehold.store.objects import FrameKind
-from safehold.store.packing import FRAME_BYTES, Frame, FrameFiller
-from safehold.store.sealing import NewSeal, ObjectType, new_object_name
+from safehold.store.names import ObjectType
+from safehold.store.sealed.chunking import SMALL_BYTES, Chunker, InMemory, chunk_id, is_zero
+from safehold.store.sealed.frames import seal_frame
+from safehold.store.sealed.keys import new_vault_keys
+from safehold.store.sealed.objects import FrameKind
+from safehold.store.sealed.sealing import NewSeal, new_object_name
+from safehold.store.writing.packing import FRAME_BYTES, Frame, FrameFiller
 
 THREADS = os.cpu_count() or 2
 

@@ -15,17 +15,18 @@ from blake3 import blake3
 from safehold.core.secrets import RootKey
 from safehold.domain.items import Item, ItemKind
 from safehold.store.backends.local import LocalBackend
-from safehold.store.chunking import ID_BYTES, chunk_id
-from safehold.store.contents import Part, encode_content
-from safehold.store.fragment_writer import FragmentWriter
+from safehold.store.fragments.fragment_writer import FragmentWriter
+from safehold.store.fragments.places import PLACE, ObjectRef
 from safehold.store.key_providers.key_file import KeyFile
-from safehold.store.keys import VaultKeys
-from safehold.store.places import PLACE, ObjectRef
-from safehold.store.points import RECORD_VERSION, PointRecord, PointStats
-from safehold.store.sealing import HEADER, MAGIC, VERSION, ObjectType
-from safehold.store.session import Session
-from safehold.store.trees import PageCutter, write_directory
+from safehold.store.names import ObjectType
+from safehold.store.points.points import RECORD_VERSION, PointRecord, PointStats
+from safehold.store.sealed.chunking import ID_BYTES, chunk_id
+from safehold.store.sealed.keys import VaultKeys
+from safehold.store.sealed.sealing import HEADER, MAGIC, VERSION
+from safehold.store.trees.contents import Part, encode_content
+from safehold.store.trees.trees import PageCutter, write_directory
 from safehold.store.vault_store import VaultStore
+from safehold.store.writing.session import Session
 
 VAULT_ID = bytes(range(16))
 FOLDER_FILES = 1000

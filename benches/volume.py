@@ -17,7 +17,7 @@ from benches.synthetic import VAULT_ID, a_record, provider
 from safehold.domain.items import Item, ItemKind, Listing, PreviousTree
 from safehold.store.backends.memory import MemoryBackend
 from safehold.store.vault_store import VaultStore
-from safehold.store.volumes import BLOCK_BYTES
+from safehold.store.writing.volumes import BLOCK_BYTES
 
 RESULTS = Path(__file__).parent / "results"
 SIZE_BYTES = 4 << 30

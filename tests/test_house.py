@@ -30,10 +30,10 @@ RANDOM_DOORS = {
     "store/key_providers/aws_kms.py",  # nonces of wrapping
     "store/key_providers/key_file.py",  # nonces of wrapping
     "store/key_providers/pkcs11_token.py",  # nonces of wrapping
-    "store/keys.py",  # a vault's keys
-    "store/recovery_kit.py",  # salts and nonces of kits
-    "store/objects.py",  # padding
-    "store/sealing.py",  # salts and object ids must come from the process that seals, at that moment
+    "store/sealed/keys.py",  # a vault's keys
+    "store/custody/recovery_kit.py",  # salts and nonces of kits
+    "store/sealed/objects.py",  # padding
+    "store/sealed/sealing.py",  # salts and object ids must come from the process that seals, at that moment
 }
 READS_OF_TIME = {
     "datetime.now",

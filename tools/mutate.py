@@ -1,6 +1,6 @@
 """Mutation of a module's lines: each change that no test notices is told.
 
-    python -m tools.mutate src/safehold/store/retention.py tests/store/test_retention.py --seconds 300
+    python -m tools.mutate src/safehold/store/trees/diff.py tests/store/trees/test_diff.py --seconds 300
 
 Works on a copy of the package. Changes comparisons, `and` and `or`, `not`, numbers, and takes statements out
 that only do something. A survivor is a question: is a test missing, or does the line not matter?

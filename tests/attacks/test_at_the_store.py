@@ -10,11 +10,11 @@ from safehold.core.clock import to_micros
 from safehold.core.errors import ObjectLocked
 from safehold.store.backends.contract import Backend
 from safehold.store.collect.settings import CollectionSettings
-from safehold.store.locking import LOCKED_FOLDERS
+from safehold.store.points.locking import LOCKED_FOLDERS
 from tests.attacks.conftest import DAY, Besieged
 from tests.fixtures.seaweed import Seaweed
 from tests.jobs.test_runners import House
-from tests.store.test_locks_attacked import Attacker
+from tests.store.points.test_locks_attacked import Attacker
 
 ALL_AT_ONCE = CollectionSettings(most_dead_percent=100.0)
 

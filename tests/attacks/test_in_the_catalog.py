@@ -10,7 +10,7 @@ from safehold.core.errors import InvalidRequest, ObjectLocked
 from safehold.jobs import lock_facts
 from safehold.jobs.lock_keeping import LockKeeping
 from safehold.records import tables, tables_locking
-from safehold.store.key_proof import OF_THE_VAULT
+from safehold.store.custody.key_proof import OF_THE_VAULT
 from tests.attacks.conftest import DAY, Besieged
 
 pytestmark = pytest.mark.slow

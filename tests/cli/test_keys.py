@@ -20,7 +20,7 @@ from safehold.core.secrets import create_root_key, read_root_key
 from safehold.domain.vaults import Vault
 from safehold.records import nodes, settings, vaults
 from safehold.records.tables import vault as vault_rows
-from safehold.store.key_proof import export_is_proved
+from safehold.store.custody.key_proof import export_is_proved
 from safehold.store.vault_store import VaultStore
 from tests.cli.conftest import Answer, Run
 from tests.store.vaults import back_up, restore

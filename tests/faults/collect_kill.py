@@ -26,12 +26,12 @@ from safehold.records import tables
 from safehold.records.engine import Catalog
 from safehold.store.backends.local import LocalBackend
 from safehold.store.backends.tiered import TieredBackend
-from safehold.store.cold import cool
+from safehold.store.cold.cold import cool
 from safehold.store.collect.collection import Collection, CollectionReport
 from safehold.store.collect.settings import CollectionSettings
-from safehold.store.intents import Intents
+from safehold.store.soundness.verify import verify
 from safehold.store.vault_store import VaultStore
-from safehold.store.verify import verify
+from safehold.store.writers.intents import Intents
 from tests.faults.store_kill import CHECKOUT, RESOURCES, last_generation, point_name, tree_of
 from tests.store.vaults import back_up, flat, open_store, restore
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from safehold.store.backends.local import LocalBackend
+from safehold.store.soundness.verify import verify
 from safehold.store.vault_store import VaultStore
-from safehold.store.verify import verify
 from tests.store.vaults import Tree, back_up, flat, open_store, restore
 
 RESOURCES = ("alpha", "beta")

@@ -19,8 +19,8 @@ from safehold.core.secrets import read_root_key
 from safehold.jobs.vaults import VaultAccess
 from safehold.records import checkpoints, vaults
 from safehold.records.engine import Catalog
-from safehold.store.checkpoints import Checkpoint, CheckpointFolder
 from safehold.store.key_providers.key_file import KeyFile
+from safehold.store.points.checkpoints import Checkpoint, CheckpointFolder
 from safehold.store.vault_store import VaultStore
 from tests.fixtures.service import Service, eventually
 from tools.treecmp import differences, snapshot

@@ -18,13 +18,15 @@ from pathlib import Path
 from safehold.core.clock import FixedClock, SystemClock, to_micros
 from safehold.core.errors import CollectionRefused, ObjectMissing, PointDamaged, WriterRevoked
 from safehold.jobs.fencing import CatalogFence
-from safehold.store import backup, checking, copy_trees, packing, session
 from safehold.store.backends.local import LocalBackend
-from safehold.store.copying import CopyOrder, copy_point
-from safehold.store.scrub import scrub
-from safehold.store.tombstones import Tombstones
+from safehold.store.copies import copy_trees
+from safehold.store.copies.copying import CopyOrder, copy_point
+from safehold.store.soundness import checking
+from safehold.store.soundness.verify import verify
+from safehold.store.upkeep.scrub import scrub
 from safehold.store.vault_store import VaultStore
-from safehold.store.verify import verify
+from safehold.store.writers.tombstones import Tombstones
+from safehold.store.writing import backup, packing, session
 from tests.faults.collect_kill import DAY_SECONDS, Place, counts_of
 from tests.store.resumed import Attempt
 from tests.store.vaults import Tree, back_up, flat, restore

@@ -13,7 +13,7 @@ from safehold.core.clock import FixedClock, to_micros
 from safehold.core.secrets import RootKey
 from safehold.store.backends.local import LocalBackend
 from safehold.store.backends.tiered import TieredBackend
-from safehold.store.cold import cool
+from safehold.store.cold.cold import cool
 from safehold.store.collect.collection import Collection
 from safehold.store.collect.settings import CollectionSettings
 from safehold.store.key_providers.key_file import KeyFile

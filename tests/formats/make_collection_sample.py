@@ -11,13 +11,13 @@ from pathlib import Path
 from safehold.core.secrets import RootKey
 from safehold.store.backends.local import LocalBackend
 from safehold.store.collect.journal import Entry, Journal, Part, Seen
-from safehold.store.intents import Intent, IntentFolder, Revocation
+from safehold.store.custody.recovery_kit import make_kit
 from safehold.store.key_providers.key_file import KeyFile
-from safehold.store.keys import open_or_create_keys
-from safehold.store.record_folder import RecordFolder
-from safehold.store.recovery_kit import make_kit
-from safehold.store.sealing import ObjectType
-from safehold.store.tombstones import Announced, Decided, Spent, Tombstones, Trashed
+from safehold.store.names import ObjectType
+from safehold.store.sealed.keys import open_or_create_keys
+from safehold.store.sealed.record_folder import RecordFolder
+from safehold.store.writers.intents import Intent, IntentFolder, Revocation
+from safehold.store.writers.tombstones import Announced, Decided, Spent, Tombstones, Trashed
 from tests.formats.make_sample import SAMPLE_KEY
 from tests.store.vaults import VAULT_ID
 

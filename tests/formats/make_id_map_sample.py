@@ -7,9 +7,9 @@ from pathlib import Path
 
 from safehold.core.secrets import RootKey
 from safehold.store.backends.local import LocalBackend
-from safehold.store.id_map import MapFolder
+from safehold.store.copies.id_map import MapFolder
 from safehold.store.key_providers.key_file import KeyFile
-from safehold.store.keys import open_or_create_keys
+from safehold.store.sealed.keys import open_or_create_keys
 from tests.formats.make_sample import SAMPLE_KEY
 from tests.store.vaults import VAULT_ID
 

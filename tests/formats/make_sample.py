@@ -15,12 +15,12 @@ from pathlib import Path
 from safehold.core.secrets import RootKey
 from safehold.domain.items import Item, ItemKind, PreviousTree
 from safehold.store.backends.local import LocalBackend
-from safehold.store.chunking import chunk_id
-from safehold.store.contents import Part, encode_content
+from safehold.store.fragments.places import ObjectRef
 from safehold.store.key_providers.key_file import KeyFile
-from safehold.store.places import ObjectRef
-from safehold.store.session import Session
+from safehold.store.sealed.chunking import chunk_id
+from safehold.store.trees.contents import Part, encode_content
 from safehold.store.vault_store import VaultStore
+from safehold.store.writing.session import Session
 from tests.store.vaults import VAULT_ID, Other, Tree, TreeSource, back_up, flat, new_record
 
 SAMPLE_KEY = bytes(range(32, 64))

@@ -9,7 +9,7 @@ from safehold.core.secrets import RootKey
 from safehold.domain.items import ItemRow
 from safehold.store.backends.local import LocalBackend
 from safehold.store.key_providers.key_file import KeyFile
-from safehold.store.search_tables import write_tables
+from safehold.store.trees.search_tables import write_tables
 from safehold.store.vault_store import VaultStore
 from tests.formats.make_sample import SAMPLE_KEY
 from tests.store.vaults import VAULT_ID

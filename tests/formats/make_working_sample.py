@@ -10,7 +10,7 @@ from safehold.core.clock import FixedClock
 from safehold.core.secrets import RootKey
 from safehold.store.backends.local import LocalBackend
 from safehold.store.key_providers.key_file import KeyFile
-from safehold.store.scrub import scrub
+from safehold.store.upkeep.scrub import scrub
 from safehold.store.vault_store import VaultStore
 from tests.formats.make_sample import SAMPLE_KEY
 from tests.store.vaults import VAULT_ID, back_up

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from safehold.store.backends.local import LocalBackend
-from safehold.store.cold import cool
-from safehold.store.index_rebuild import rebuild_index
-from safehold.store.labels import read_label
-from safehold.store.tiers import is_cold
-from safehold.store.verify import verify
+from safehold.store.backends.tiers import is_cold
+from safehold.store.cold.cold import cool
+from safehold.store.index.labels import read_label
+from safehold.store.soundness.verify import verify
+from safehold.store.upkeep.index_rebuild import rebuild_index
 from tests.formats.make_cold_sample import cold_trees, make_cold_sample, opened
 from tests.formats.test_read_vault import on_disk, run_reader
 from tests.store.vaults import flat, restore

@@ -9,11 +9,11 @@ import pytest
 from safehold.core.secrets import RootKey
 from safehold.store.backends.local import LocalBackend
 from safehold.store.collect.journal import Journal
-from safehold.store.intents import IntentFolder
+from safehold.store.custody.recovery_kit import parse_kit
 from safehold.store.key_providers.key_file import KeyFile
-from safehold.store.keys import VaultKeys, read_keys
-from safehold.store.recovery_kit import parse_kit
-from safehold.store.tombstones import Stage, Tombstones
+from safehold.store.sealed.keys import VaultKeys, read_keys
+from safehold.store.writers.intents import IntentFolder
+from safehold.store.writers.tombstones import Stage, Tombstones
 from tests.formats.make_collection_sample import INTENT, PART, PASSPHRASE, REVOKED, SEEN, STAGES
 from tests.formats.make_sample import SAMPLE_KEY
 from tests.store.vaults import VAULT_ID

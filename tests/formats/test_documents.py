@@ -9,44 +9,24 @@ import pytest
 
 from safehold.connectors.files import facts as files_facts
 from safehold.domain.items import Item, ItemKind
-from safehold.store import (
-    checkpoints,
-    checks,
-    chunking,
-    condemned,
-    contents,
-    fragment_merging,
-    frames,
-    id_filter,
-    id_map,
-    index,
-    index_folder,
-    intents,
-    keys,
-    labels,
-    object_table,
-    objects,
-    packing,
-    places,
-    points,
-    recovery_kit,
-    scratch_index,
-    scrub,
-    sealing,
-    search_tables,
-    session,
-    stored_fragment,
-    tombstones,
-    trees,
-    verdicts,
-    verify,
-)
 from safehold.store.collect import journal
+from safehold.store.copies import id_map
+from safehold.store.custody import recovery_kit
+from safehold.store.fragments import id_filter, object_table, places, stored_fragment
+from safehold.store.index import condemned, fragment_merging, index, index_folder, labels, scratch_index
 from safehold.store.key_providers import aws_kms, key_file
 from safehold.store.key_providers.aws_kms import AwsKms
 from safehold.store.key_providers.key_file import KeyFile
 from safehold.store.key_providers.pkcs11_token import Pkcs11Token
 from safehold.store.key_providers.transit import Transit
+from safehold.store.points import checkpoints, points
+from safehold.store.restoring import verdicts
+from safehold.store.sealed import chunking, frames, keys, objects, sealing
+from safehold.store.soundness import checks, verify
+from safehold.store.trees import contents, search_tables, trees
+from safehold.store.upkeep import scrub
+from safehold.store.writers import intents, tombstones
+from safehold.store.writing import packing, session
 
 FORMATS = Path(__file__).parents[2] / "docs/formats"
 MIB = 1 << 20

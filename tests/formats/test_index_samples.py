@@ -8,11 +8,11 @@ import pytest
 
 from safehold.core.secrets import read_root_key
 from safehold.store.backends.local import LocalBackend
-from safehold.store.index import Fragment, Index, build_fragment
-from safehold.store.index_folder import Loaded
+from safehold.store.fragments.places import ObjectRef
+from safehold.store.fragments.stored_fragment import StoredFragment
+from safehold.store.index.index import Fragment, Index, build_fragment
+from safehold.store.index.index_folder import Loaded
 from safehold.store.key_providers.key_file import KeyFile
-from safehold.store.places import ObjectRef
-from safehold.store.stored_fragment import StoredFragment
 from safehold.store.vault_store import VaultStore
 from tests.store.vaults import VAULT_ID
 

@@ -19,8 +19,8 @@ from safehold.core.secrets import RootKey, read_root_key
 from safehold.domain.items import ItemKind, PreviousTree
 from safehold.store.backends.local import LocalBackend
 from safehold.store.key_providers.key_file import KeyFile
+from safehold.store.soundness.verify import verify
 from safehold.store.vault_store import VaultStore
-from safehold.store.verify import verify
 from tests.formats.make_sample import SAMPLE_KEY, make_sample, told
 from tests.store.vaults import VAULT_ID, Flat, Other, new_record, restore
 

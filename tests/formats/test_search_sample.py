@@ -7,7 +7,7 @@ from pathlib import Path
 from safehold.core.secrets import RootKey
 from safehold.store.backends.local import LocalBackend
 from safehold.store.key_providers.key_file import KeyFile
-from safehold.store.search_tables import open_blocks
+from safehold.store.trees.search_tables import open_blocks
 from safehold.store.vault_store import VaultStore
 from tests.formats.make_sample import SAMPLE_KEY
 from tests.formats.make_search_sample import ROWS

@@ -8,11 +8,11 @@ from safehold.core.clock import to_micros
 from safehold.core.secrets import RootKey
 from safehold.store.backends.local import LocalBackend
 from safehold.store.backends.memory import MemoryBackend
-from safehold.store.checkpoints import CheckpointFolder
-from safehold.store.checks import Checks
-from safehold.store.condemned import read_notes
-from safehold.store.id_map import IdMap, MapFolder
+from safehold.store.copies.id_map import IdMap, MapFolder
+from safehold.store.index.condemned import read_notes
 from safehold.store.key_providers.key_file import KeyFile
+from safehold.store.points.checkpoints import CheckpointFolder
+from safehold.store.soundness.checks import Checks
 from safehold.store.vault_store import VaultStore
 from tests.formats.make_checkpoint_sample import LONG, TREE
 from tests.formats.make_id_map_sample import ROWS, SOURCE

@@ -26,8 +26,8 @@ from safehold.records import jobs, recovery_points, sites
 from safehold.store.backends.contract import Backend
 from safehold.store.backends.places import open_place
 from safehold.store.backends.tiered import TieredBackend
+from safehold.store.cold.retrieving import Retrieval
 from safehold.store.collect.settings import CollectionSettings
-from safehold.store.retrieving import Retrieval
 from tests.jobs.test_runners import House, contents, fill, house, restored
 from tests.store.archives import Archive
 

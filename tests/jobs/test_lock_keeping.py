@@ -17,8 +17,8 @@ from safehold.jobs.lock_keeping import LockKeeping, alarms, points_to_lock, stat
 from safehold.records import point_locks, settings, tables, tables_locking, vault_locks, vaults
 from safehold.store.backends.contract import LockMode, Retention
 from safehold.store.backends.local_locks import LockingLocalBackend
-from safehold.store.locking import LOCKED_FOLDERS, first_version, needs_locks
-from safehold.store.retention import is_enough
+from safehold.store.backends.retention import is_enough
+from safehold.store.points.locking import LOCKED_FOLDERS, first_version, needs_locks
 from tests.jobs.test_runners import House, fill
 from tests.jobs.test_runners import house as house
 

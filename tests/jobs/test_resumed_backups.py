@@ -25,9 +25,9 @@ from safehold.jobs.runners import all_runners
 from safehold.jobs.steps import JobSteps
 from safehold.records import checkpoints, jobs
 from safehold.records.tables import job as job_table
-from safehold.store import backup
-from safehold.store.chunking import BUFFER_BYTES
-from safehold.store.verify import verify
+from safehold.store.sealed.chunking import BUFFER_BYTES
+from safehold.store.soundness.verify import verify
+from safehold.store.writing import backup
 from tests.jobs.test_runners import House, contents, restored
 from tests.jobs.test_runners import house as house
 

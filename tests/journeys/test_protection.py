@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from safehold.core.clock import SystemClock
 from safehold.store.backends.contract import LockMode
 from safehold.store.backends.local_locks import LockingLocalBackend
-from safehold.store.locking import LOCKED_FOLDERS, first_version
+from safehold.store.points.locking import LOCKED_FOLDERS, first_version
 from tests.fixtures.service import Service, eventually
 from tests.journeys.conftest import refused
 

@@ -63,7 +63,7 @@ GUARDS = (
         "a record stands when the fence admits it",
         [
             (
-                "store/intents.py",
+                "store/writers/intents.py",
                 "if self.fence.admit(intent_id, point_id) and not self._is_void(intent_id, point_id):",
                 "if True:",
             )
@@ -85,7 +85,7 @@ GUARDS = (
     Guard(
         5,
         "a vault of an unknown version does not open",
-        [("store/keys.py", "if stored.version not in KNOWN_VERSIONS:", "if False:")],
+        [("store/sealed/keys.py", "if stored.version not in KNOWN_VERSIONS:", "if False:")],
         "is_shut_out",
     ),
     Guard(
@@ -124,7 +124,7 @@ GUARDS = (
         "a place must lie within its object",
         [
             (
-                "store/index.py",
+                "store/index/index.py",
                 "return place.sealed_offset + place.sealed_bytes <= (self._sizes.get(name) or 0)",
                 "return True",
             )
@@ -134,7 +134,7 @@ GUARDS = (
     Guard(
         11,
         "a scrub holds the index against the objects",
-        [("store/scrub.py", "        self._compare_with_index(check)\n", "")],
+        [("store/upkeep/scrub.py", "        self._compare_with_index(check)\n", "")],
         "found_out_by_a_scrub",
     ),
     Guard(
@@ -142,12 +142,12 @@ GUARDS = (
         "a name from an id map is looked up before it is used",
         [
             (
-                "store/rekeying.py",
+                "store/copies/rekeying.py",
                 "if found is None or not self._is_held(found, part.length):",
                 "if found is None:",
             ),
             (
-                "store/rekeying.py",
+                "store/copies/rekeying.py",
                 "return found if any(place.length == part.length for place in self._places(found)) else None",
                 "return found",
             ),
@@ -171,7 +171,7 @@ GUARDS = (
         "a scrub leaves what is damaged where it is",
         [
             (
-                "store/scrub.py",
+                "store/upkeep/scrub.py",
                 "            self._condemn(check)\n",
                 "            self._condemn(check)\n            self._store.backend.delete(check.name)\n",
             )
@@ -181,13 +181,25 @@ GUARDS = (
     Guard(
         14,
         "what was encoded is decoded and compared",
-        [("store/frames.py", "    if decode_frame(seal.open(number, sealed)) != plain:", "    if False:")],
+        [
+            (
+                "store/sealed/frames.py",
+                "    if decode_frame(seal.open(number, sealed)) != plain:",
+                "    if False:",
+            )
+        ],
         "plain_way",
     ),
     Guard(
         15,
         "what was sealed is opened and compared",
-        [("store/frames.py", "    if decode_frame(seal.open(number, sealed)) != plain:", "    if False:")],
+        [
+            (
+                "store/sealed/frames.py",
+                "    if decode_frame(seal.open(number, sealed)) != plain:",
+                "    if False:",
+            )
+        ],
         "flips_in_what_is_sealed",
     ),
     Guard(
@@ -195,11 +207,11 @@ GUARDS = (
         "a new key object is opened again from what the storage gives back",
         [
             (
-                "store/keys.py",
+                "store/sealed/keys.py",
                 "        if given_back != stored or _unwrap(given_back, provider) != keys:",
                 "        if False:",
             ),
-            ("store/keys.py", "        given_back = read_key_object(backend, number, vault_id)\n", ""),
+            ("store/sealed/keys.py", "        given_back = read_key_object(backend, number, vault_id)\n", ""),
         ],
         "does_not_give_back",
     ),
@@ -208,7 +220,7 @@ GUARDS = (
         "what a provider wrapped is unwrapped before anything is put",
         [
             (
-                "store/keys.py",
+                "store/sealed/keys.py",
                 "    if provider.unwrap(wrapped, context=context) != encode_keys(keys):",
                 "    if False:",
             )
@@ -218,13 +230,13 @@ GUARDS = (
     Guard(
         17,
         "a number seals once",
-        [("store/sealing.py", "            if number in self._used:", "            if False:")],
+        [("store/sealed/sealing.py", "            if number in self._used:", "            if False:")],
         "seals_once",
     ),
     Guard(
         17,
         "a child of a fork seals nothing that its parent began",
-        [("store/sealing.py", "        if os.getpid() != self._process:", "        if False:")],
+        [("store/sealed/sealing.py", "        if os.getpid() != self._process:", "        if False:")],
         "begun_before_a_fork",
     ),
     Guard(
@@ -232,7 +244,7 @@ GUARDS = (
         "a frame is bound to its vault and its object's name",
         [
             (
-                "store/sealing.py",
+                "store/sealed/sealing.py",
                 "header[:BOUND_HEADER_BYTES] + vault_id + name.encode()",
                 "header[:BOUND_HEADER_BYTES]",
             )
@@ -241,7 +253,7 @@ GUARDS = (
     Guard(
         19,
         "sizes are rounded up",
-        [("store/objects.py", "    return -size % unit\n", "    return 0 * unit\n")],
+        [("store/sealed/objects.py", "    return -size % unit\n", "    return 0 * unit\n")],
         "rounded",
     ),
     Guard(
@@ -249,7 +261,7 @@ GUARDS = (
         "names of chunks are made with the vault's key",
         [
             (
-                "store/chunking.py",
+                "store/sealed/chunking.py",
                 "    return blake3(data, key=key).digest()",
                 "    return blake3(data).digest()",
             )
@@ -259,7 +271,7 @@ GUARDS = (
     Guard(
         21,
         "what was read wrongly is read again before it is damage",
-        [("store/verdicts.py", "TRIES = 3", "TRIES = 1")],
+        [("store/restoring/verdicts.py", "TRIES = 3", "TRIES = 1")],
     ),
     Guard(
         22,
@@ -373,7 +385,7 @@ GUARDS = (
     Guard(
         28,
         "what has to go is never locked",
-        [("store/locking.py", "        if name.startswith(LOCKED_FOLDERS):", "        if True:")],
+        [("store/points/locking.py", "        if name.startswith(LOCKED_FOLDERS):", "        if True:")],
         "beside_locks",
     ),
     Guard(
@@ -384,7 +396,13 @@ GUARDS = (
     Guard(
         33,
         "entries of very many objects are put away on a disk",
-        [("store/scratch_index.py", "            if chunks >= memory_chunks:", "            if False:")],
+        [
+            (
+                "store/index/scratch_index.py",
+                "            if chunks >= memory_chunks:",
+                "            if False:",
+            )
+        ],
         "gathers_for_itself",
     ),
     Guard(
@@ -392,7 +410,7 @@ GUARDS = (
         "a walk lets go of directories that it has left",
         [
             (
-                "store/tree_reader.py",
+                "store/trees/tree_reader.py",
                 "        self.kept_items += len(found)\n",
                 "        self.kept_items += len(found)\n        return\n",
             )
@@ -425,7 +443,7 @@ GUARDS = (
         "a file of which a piece is lost is given up",
         [
             (
-                "store/restoring.py",
+                "store/restoring/restoring.py",
                 "        if file.failure:\n            if file.writer",
                 "        if False:\n            if file.writer",
             )

@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from safehold.store.collect.collection import Collection
-from safehold.store.verify import verify
+from safehold.store.soundness.verify import verify
 from tests.store.collect.worlds import DAY, VaultWorld
 from tests.store.vaults import Tree, TreeSource, back_up, flat, new_record, restore
 

@@ -9,7 +9,7 @@ import pytest
 
 from safehold.core.errors import WriterRevoked
 from safehold.domain.items import PreviousTree
-from safehold.store.intents import Intents
+from safehold.store.writers.intents import Intents
 from tests.store.collect.worlds import VaultWorld
 from tests.store.vaults import Tree, TreeSource, new_record
 

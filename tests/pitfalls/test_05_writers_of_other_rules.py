@@ -11,9 +11,9 @@ import pytest
 from safehold.core.clock import SystemClock
 from safehold.core.errors import Damaged
 from safehold.core.secrets import RootKey
-from safehold.store import keys
-from safehold.store.intents import OLD_WRITERS, announce_old_writers
 from safehold.store.key_providers.key_file import KeyFile
+from safehold.store.sealed import keys
+from safehold.store.writers.intents import OLD_WRITERS, announce_old_writers
 from tests.store.collect.worlds import VaultWorld
 from tests.store.vaults import ROOT_KEY, VAULT_ID, open_store
 

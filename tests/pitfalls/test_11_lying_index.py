@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 
 from safehold.core.clock import FixedClock
 from safehold.store.backends.memory import MemoryBackend
-from safehold.store.id_map import MapFolder
-from safehold.store.index_rebuild import rebuild_index
-from safehold.store.objects import Directory, FrameKind, FrameNote
-from safehold.store.places import ObjectRef
-from safehold.store.scrub import ScrubReport, scrub
-from tests.store.test_copying import copy, target_of
+from safehold.store.copies.id_map import MapFolder
+from safehold.store.fragments.places import ObjectRef
+from safehold.store.sealed.objects import Directory, FrameKind, FrameNote
+from safehold.store.upkeep.index_rebuild import rebuild_index
+from safehold.store.upkeep.scrub import ScrubReport, scrub
+from tests.store.copies.test_copying import copy, target_of
 from tests.store.vaults import Tree, back_up, flat, folder_names, open_store, restore
 
 TREE: Tree = {b"%d" % number: random.Random(number).randbytes(700_000) for number in range(5)}

@@ -13,11 +13,11 @@ import pytest
 
 from safehold.core.clock import FixedClock
 from safehold.store.backends.memory import MemoryBackend
-from safehold.store.heal import heal_from
-from safehold.store.index_rebuild import rebuild_index
-from safehold.store.scrub import scrub
+from safehold.store.upkeep.heal import heal_from
+from safehold.store.upkeep.index_rebuild import rebuild_index
+from safehold.store.upkeep.scrub import scrub
 from safehold.store.vault_store import VaultStore
-from tests.store.test_heal_from import TREE, other_store
+from tests.store.upkeep.test_heal_from import TREE, other_store
 from tests.store.vaults import back_up, folder_names, open_store
 
 

@@ -11,11 +11,11 @@ import random
 import pytest
 
 from safehold.core.errors import StoreError
-from safehold.store import frames
 from safehold.store.backends.memory import MemoryBackend
-from safehold.store.sealing import NewSeal
-from safehold.store.session import Session
-from safehold.store.verify import verify
+from safehold.store.sealed import frames
+from safehold.store.sealed.sealing import NewSeal
+from safehold.store.soundness.verify import verify
+from safehold.store.writing.session import Session
 from tests.store.vaults import Tree, back_up, open_store, restore
 
 TREE: Tree = {b"%d" % number: random.Random(number).randbytes(700_000) for number in range(3)}
@@ -34,8 +34,8 @@ def test_a_bit_that_flips_in_what_is_sealed_stops_the_backup(monkeypatch: pytest
 
     monkeypatch.setattr(frames, "encode_frame", flipping)
     monkeypatch.setattr(frames._contexts, "bench", None)
-    monkeypatch.setattr("safehold.store.packing.seal_frame", frames.seal_plainly, raising=False)
-    monkeypatch.setattr("safehold.store.workshop.seal_frame", frames.seal_plainly, raising=False)
+    monkeypatch.setattr("safehold.store.writing.packing.seal_frame", frames.seal_plainly, raising=False)
+    monkeypatch.setattr("safehold.store.writing.workshop.seal_frame", frames.seal_plainly, raising=False)
     with pytest.raises(StoreError):
         back_up(store, "p", TREE)
     assert [name for name in backend.objects if name.startswith("points/")] == []

@@ -13,10 +13,10 @@ import pytest
 from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing, StoreError, StoreUnavailable
 from safehold.core.secrets import RootKey
 from safehold.store.backends.memory import MemoryBackend
+from safehold.store.custody.key_rotation import put_back, reepoch, renew, rewrap
 from safehold.store.key_providers.contract import KeyProvider
 from safehold.store.key_providers.key_file import KeyFile
-from safehold.store.key_rotation import put_back, reepoch, renew, rewrap
-from safehold.store.keys import open_or_create_keys, read_keys
+from safehold.store.sealed.keys import open_or_create_keys, read_keys
 from tests.store.vaults import ROOT_KEY, VAULT_ID, back_up, open_store, restore
 
 OLD, NEW = KeyFile(RootKey(ROOT_KEY)), KeyFile(RootKey(b"n" * 32))

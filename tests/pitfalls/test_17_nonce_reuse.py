@@ -13,10 +13,11 @@ import pytest
 from safehold.core.errors import StoreUnavailable
 from safehold.store.backends.faulty import Fault, FaultyBackend, Trouble
 from safehold.store.backends.memory import MemoryBackend
-from safehold.store.keys import new_vault_keys
-from safehold.store.objects import SealedObject
-from safehold.store.packing import OpenObject
-from safehold.store.sealing import HEADER_BYTES, NewSeal, ObjectType
+from safehold.store.names import ObjectType
+from safehold.store.sealed.keys import new_vault_keys
+from safehold.store.sealed.objects import SealedObject
+from safehold.store.sealed.sealing import HEADER_BYTES, NewSeal
+from safehold.store.writing.packing import OpenObject
 from tests.store.vaults import VAULT_ID, back_up, open_store, restore
 
 KEYS = new_vault_keys()

@@ -13,8 +13,9 @@ import pytest
 
 from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing
 from safehold.store.backends.memory import MemoryBackend
-from safehold.store.objects import SealedObject
-from safehold.store.sealing import HEADER_BYTES, NewSeal, ObjectSeal, ObjectType
+from safehold.store.names import ObjectType
+from safehold.store.sealed.objects import SealedObject
+from safehold.store.sealed.sealing import HEADER_BYTES, NewSeal, ObjectSeal
 from safehold.store.vault_store import VaultStore
 from tests.store.vaults import VAULT_ID, back_up, open_store, restore
 

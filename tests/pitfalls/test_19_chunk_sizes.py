@@ -11,8 +11,8 @@ import random
 import pytest
 
 from safehold.store.backends.memory import MemoryBackend
-from safehold.store.objects import FOOTER_BYTES, SealedObject
-from safehold.store.sealing import BOUND_HEADER_BYTES, HEADER_BYTES, TAG_BYTES
+from safehold.store.sealed.objects import FOOTER_BYTES, SealedObject
+from safehold.store.sealed.sealing import BOUND_HEADER_BYTES, HEADER_BYTES, TAG_BYTES
 from tests.store.vaults import VAULT_ID, back_up, open_store
 
 CHANCE = random.Random(19)

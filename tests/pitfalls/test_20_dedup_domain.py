@@ -12,9 +12,9 @@ from blake3 import blake3
 
 from safehold.core.secrets import RootKey
 from safehold.store.backends.memory import MemoryBackend
-from safehold.store.chunking import chunk_id
 from safehold.store.key_providers.key_file import KeyFile
-from safehold.store.objects import SealedObject
+from safehold.store.sealed.chunking import chunk_id
+from safehold.store.sealed.objects import SealedObject
 from safehold.store.vault_store import VaultStore
 from tests.store.vaults import ROOT_KEY, back_up
 

@@ -3,7 +3,7 @@
 Here there are three verdicts, and only what was read wrongly three times is called damaged.
 """
 
-from tests.store.test_verdicts import (
+from tests.store.restoring.test_verdicts import (
     backend,
     test_a_pack_that_gives_no_answer_is_unreadable_and_nothing_is_called_damaged,
     test_a_pack_that_reads_wrongly_three_times_is_damaged,

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from safehold.store.backends.contract import LockMode, Retention
 from safehold.store.backends.local_locks import LockingLocalBackend
-from safehold.store.locking import LOCKED_FOLDERS, PointLock, first_version
+from safehold.store.points.locking import LOCKED_FOLDERS, PointLock, first_version
 from tests.store.collect.worlds import VaultWorld
-from tests.store.test_locking import backend, test_a_chain_of_points_is_kept_through_and_through
+from tests.store.points.test_locking import backend, test_a_chain_of_points_is_kept_through_and_through
 from tests.store.vaults import Tree, back_up, flat, restore
 
 TREE: Tree = {b"a": b"alpha" * 1000, b"large": bytes(range(256)) * 8000}

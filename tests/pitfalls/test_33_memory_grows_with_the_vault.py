@@ -14,12 +14,12 @@ from safehold.core.errors import ObjectMissing
 from safehold.domain.items import Item, ItemKind
 from safehold.store.backends.local import LocalBackend
 from safehold.store.backends.memory import MemoryBackend
-from safehold.store.index import Index
-from safehold.store.index_folder import IndexFolder
-from safehold.store.scratch_index import ScratchIndex
-from safehold.store.tree_reader import KEPT_ITEMS, PointTree
-from safehold.store.trees import PageCutter, write_directory
-from tests.store.test_stored_fragments import KEYS, Covered, an_object, random_ids, true_places
+from safehold.store.index.index import Index
+from safehold.store.index.index_folder import IndexFolder
+from safehold.store.index.scratch_index import ScratchIndex
+from safehold.store.trees.tree_reader import KEPT_ITEMS, PointTree
+from safehold.store.trees.trees import PageCutter, write_directory
+from tests.store.fragments.test_stored_fragments import KEYS, Covered, an_object, random_ids, true_places
 from tests.store.vaults import VAULT_ID, CountingBackend, Tree, back_up, open_store, restore
 
 MIB = 1 << 20

@@ -13,7 +13,7 @@ import pytest
 
 from safehold.core.errors import StoreError
 from safehold.store.backends.faulty import Fault, FaultyBackend, Trouble
-from safehold.store.verify import verify
+from safehold.store.soundness.verify import verify
 from tests.store.collect.worlds import VaultWorld
 from tests.store.vaults import Tree, back_up, flat, restore
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from safehold.store import checking
+from safehold.store.soundness import checking
 
 
 @pytest.fixture(scope="session", autouse=True)

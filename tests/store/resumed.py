@@ -9,13 +9,13 @@ from datetime import timedelta
 from safehold.core.clock import FixedClock
 from safehold.domain.items import Item, PreviousTree, join
 from safehold.store.backends.memory import MemoryBackend
-from safehold.store.checkpointing import Checkpointing
-from safehold.store.checkpoints import CheckpointFolder
-from safehold.store.locking import PointLock
-from safehold.store.points import PointRecord
-from safehold.store.resuming import resume
-from safehold.store.session import Session
+from safehold.store.points.checkpoints import CheckpointFolder
+from safehold.store.points.locking import PointLock
+from safehold.store.points.points import PointRecord
 from safehold.store.vault_store import VaultStore
+from safehold.store.writing.checkpointing import Checkpointing
+from safehold.store.writing.resuming import resume
+from safehold.store.writing.session import Session
 from tests.store.collect.worlds import START
 from tests.store.vaults import Blocks, Tree, TreeSource, new_record
 

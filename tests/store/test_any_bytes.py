@@ -15,16 +15,17 @@ from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing
 from safehold.core.secrets import RootKey
 from safehold.domain.items import Item
 from safehold.store.backends.memory import MemoryBackend
-from safehold.store.contents import decode_content
-from safehold.store.frames import decode_frame, encode_frame
-from safehold.store.index import parse_fragment
+from safehold.store.index.index import parse_fragment
 from safehold.store.key_providers.key_file import KeyFile
-from safehold.store.keys import read_keys
-from safehold.store.objects import SealedObject
-from safehold.store.points import decode_amendment, decode_point, encode_record
-from safehold.store.sealing import DIRECTORY_NUMBER, FOOTER_NUMBER, NewSeal, ObjectType
-from safehold.store.trees import find_item, read_directory
-from safehold.store.verify import verify
+from safehold.store.names import ObjectType
+from safehold.store.points.points import decode_amendment, decode_point, encode_record
+from safehold.store.sealed.frames import decode_frame, encode_frame
+from safehold.store.sealed.keys import read_keys
+from safehold.store.sealed.objects import SealedObject
+from safehold.store.sealed.sealing import DIRECTORY_NUMBER, FOOTER_NUMBER, NewSeal
+from safehold.store.soundness.verify import verify
+from safehold.store.trees.contents import decode_content
+from safehold.store.trees.trees import find_item, read_directory
 from tests.store.properties import STEADY
 from tests.store.vaults import VAULT_ID, back_up, new_record, open_store, restore
 

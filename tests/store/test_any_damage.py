@@ -17,12 +17,12 @@ from hypothesis import strategies as some
 
 from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing
 from safehold.store.backends.memory import MemoryBackend
-from safehold.store.checks import decode_checks
-from safehold.store.condemned import decode_note
-from safehold.store.diff import diff
-from safehold.store.frames import decode_frame
-from safehold.store.index_rebuild import rebuild_index
-from safehold.store.verify import verify
+from safehold.store.index.condemned import decode_note
+from safehold.store.sealed.frames import decode_frame
+from safehold.store.soundness.checks import decode_checks
+from safehold.store.soundness.verify import verify
+from safehold.store.trees.diff import diff
+from safehold.store.upkeep.index_rebuild import rebuild_index
 from tests.store.properties import STEADY
 from tests.store.vaults import Tree, back_up, flat, open_store, restore
 

@@ -18,11 +18,11 @@ from safehold.core.errors import CollectionRefused, Damaged, KeyMismatch, Object
 from safehold.store.backends.memory import MemoryBackend
 from safehold.store.collect.journal import Journal
 from safehold.store.collect.undeleting import undelete
-from safehold.store.diff import diff
-from safehold.store.index_rebuild import rebuild_index
-from safehold.store.intents import IntentFolder
-from safehold.store.scrub import scrub
-from safehold.store.verify import verify
+from safehold.store.soundness.verify import verify
+from safehold.store.trees.diff import diff
+from safehold.store.upkeep.index_rebuild import rebuild_index
+from safehold.store.upkeep.scrub import scrub
+from safehold.store.writers.intents import IntentFolder
 from tests.store.collect.worlds import VaultWorld
 from tests.store.properties import STEADY
 from tests.store.vaults import VAULT_ID, Tree, back_up, flat, restore

@@ -20,8 +20,8 @@ from safehold.core.errors import StoreError
 from safehold.domain.items import PreviousTree
 from safehold.store.backends.faulty import Fault, FaultyBackend, Trouble
 from safehold.store.backends.memory import MemoryBackend
+from safehold.store.soundness.verify import verify
 from safehold.store.vault_store import VaultStore
-from safehold.store.verify import verify
 from tests.store.machines import run_machine
 from tests.store.vaults import Tree, TreeSource, back_up, flat, new_record, open_store, restore
 

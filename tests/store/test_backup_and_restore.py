@@ -9,8 +9,8 @@ import pytest
 
 from safehold.domain.items import Item, ItemKind, PreviousTree
 from safehold.store.backends.memory import MemoryBackend
+from safehold.store.soundness.verify import verify
 from safehold.store.vault_store import VaultStore
-from safehold.store.verify import verify
 from tests.store.vaults import (
     CountingBackend,
     Other,

@@ -11,12 +11,12 @@ from safehold.core.errors import Damaged, ObjectMissing, StoreUnavailable
 from safehold.domain.items import Item, PreviousTree
 from safehold.store.backends.faulty import Fault, FaultyBackend, Trouble
 from safehold.store.backends.memory import MemoryBackend
-from safehold.store.chunking import chunk_id
-from safehold.store.contents import Part, decode_content, encode_content
-from safehold.store.objects import FrameKind
-from safehold.store.sealing import ObjectType
+from safehold.store.names import ObjectType
+from safehold.store.sealed.chunking import chunk_id
+from safehold.store.sealed.objects import FrameKind
+from safehold.store.soundness.verify import VerifyReport, verify
+from safehold.store.trees.contents import Part, decode_content, encode_content
 from safehold.store.vault_store import VaultStore
-from safehold.store.verify import VerifyReport, verify
 from tests.store.vaults import (
     Flat,
     Tree,

@@ -15,7 +15,7 @@ from safehold.core.errors import StoreFull
 from safehold.store.backends import local
 from safehold.store.backends.local import LocalBackend
 from safehold.store.backends.memory import MemoryBackend
-from safehold.store.verify import verify
+from safehold.store.soundness.verify import verify
 from tests.store.troubled import TREES, WORKS, cases, some_of, try_out, vault
 from tests.store.vaults import back_up, flat, open_store, restore
 

@@ -17,17 +17,17 @@ from safehold.store.backends.contract import Backend
 from safehold.store.backends.faulty import Fault, FaultyBackend, Trouble
 from safehold.store.backends.memory import MemoryBackend
 from safehold.store.backends.passing import PassingBackend
-from safehold.store.cold import cool
+from safehold.store.cold.cold import cool
 from safehold.store.collect.settings import CollectionSettings
 from safehold.store.collect.undeleting import undelete
-from safehold.store.copying import CopyOrder, copy_point
-from safehold.store.heal import heal_from
-from safehold.store.index_rebuild import rebuild_index
+from safehold.store.copies.copying import CopyOrder, copy_point
+from safehold.store.custody.key_rotation import reepoch, rewrap
 from safehold.store.key_providers.key_file import KeyFile
-from safehold.store.key_rotation import reepoch, rewrap
-from safehold.store.scrub import scrub
+from safehold.store.soundness.verify import verify
+from safehold.store.upkeep.heal import heal_from
+from safehold.store.upkeep.index_rebuild import rebuild_index
+from safehold.store.upkeep.scrub import scrub
 from safehold.store.vault_store import VaultStore
-from safehold.store.verify import verify
 from tests.store.collect.worlds import VaultWorld
 from tests.store.resumed import Attempt, Cut
 from tests.store.vaults import ROOT_KEY, VAULT_ID, Tree, back_up, flat, open_store, restore

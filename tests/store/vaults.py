@@ -13,10 +13,10 @@ from safehold.core.secrets import RootKey
 from safehold.domain.items import Facts, Item, ItemKind, Listing, PreviousTree, Unchanged, join
 from safehold.store.backends.contract import Backend, ObjectInfo
 from safehold.store.backends.memory import MemoryBackend
-from safehold.store.chunking import InMemory
 from safehold.store.key_providers.key_file import KeyFile
-from safehold.store.locking import PointLock
-from safehold.store.points import PointRecord
+from safehold.store.points.locking import PointLock
+from safehold.store.points.points import PointRecord
+from safehold.store.sealed.chunking import InMemory
 from safehold.store.vault_store import VaultStore
 
 VAULT_ID = bytes(range(16))

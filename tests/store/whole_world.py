@@ -10,12 +10,13 @@ import pytest
 from hypothesis import strategies as some
 
 from safehold.domain.items import PreviousTree
-from safehold.store import checking, session
 from safehold.store.collect.undeleting import undelete
-from safehold.store.key_rotation import reepoch
-from safehold.store.scrub import scrub
+from safehold.store.custody.key_rotation import reepoch
+from safehold.store.soundness import checking
+from safehold.store.upkeep.scrub import scrub
+from safehold.store.writing import session
 from tests.store.collect.worlds import DAY, VaultWorld
-from tests.store.test_key_rotation import OLD
+from tests.store.custody.test_key_rotation import OLD
 from tests.store.vaults import VAULT_ID, Tree, TreeSource, back_up
 
 

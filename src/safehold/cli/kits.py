@@ -26,10 +26,10 @@ from safehold.domain.vaults import Vault
 from safehold.jobs.vaults import VaultAccess, place_of, store_id
 from safehold.records import settings, sites, vaults
 from safehold.store.backends.contract import Backend, locking
-from safehold.store.key_proof import prove_export
-from safehold.store.key_rotation import put_back
-from safehold.store.keys import OpenedKeys, VaultKeys, newest_keys
-from safehold.store.recovery_kit import make_kit, parse_kit
+from safehold.store.custody.key_proof import prove_export
+from safehold.store.custody.key_rotation import put_back
+from safehold.store.custody.recovery_kit import make_kit, parse_kit
+from safehold.store.sealed.keys import OpenedKeys, VaultKeys, newest_keys
 
 PASSPHRASE_VARIABLE = "SAFEHOLD_KIT_PASSPHRASE"
 MIN_PASSPHRASE = 12  # characters; the derivation makes each guess dear, it does not make a word a secret

@@ -16,9 +16,9 @@ from safehold.domain.items import Item, ItemKind
 from safehold.domain.recovery_points import RecoveryPoint
 from safehold.domain.vaults import Vault
 from safehold.records import recovery_points, vaults
-from safehold.store.diff import Change, diff
-from safehold.store.points import PointRecord
-from safehold.store.search import Looks, find_names, list_folder, matcher
+from safehold.store.points.points import PointRecord
+from safehold.store.trees.diff import Change, diff
+from safehold.store.trees.search import Looks, find_names, list_folder, matcher
 from safehold.store.vault_store import VaultStore
 
 NANOSECONDS = 1_000_000_000

@@ -20,7 +20,7 @@ from safehold.domain.lifecycle import Lifecycle
 from safehold.domain.recovery_points import PointStatus, RecoveryPoint, StorageClass, with_lifecycle
 from safehold.domain.vaults import Vault
 from safehold.records import recovery_points, tags
-from safehold.store.points import Amendment, PointRecord, is_cold, is_deleted
+from safehold.store.points.points import Amendment, PointRecord, is_cold, is_deleted
 from safehold.store.vault_store import VaultStore
 
 MICROSECONDS = 1_000_000

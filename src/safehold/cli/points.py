@@ -98,7 +98,7 @@ def find(
     """Find items of POINT by name, or by path if PATTERN has a slash; exits with 1 if there is none."""
     from safehold.cli.installation import opened
     from safehold.cli.looking import find_rows, open_point
-    from safehold.store.search import Looks
+    from safehold.store.trees.search import Looks
 
     with opened(data) as installation:
         answer = find_rows(

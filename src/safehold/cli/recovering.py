@@ -18,9 +18,9 @@ from safehold.core.errors import KeyMismatch, RestoreError, StoreError, StoreUna
 from safehold.store.backends.contract import Backend
 from safehold.store.backends.local import LocalBackend
 from safehold.store.backends.places import open_place
-from safehold.store.key_proof import check_they_open
-from safehold.store.keys import VaultKeys
-from safehold.store.points import PointRecord
+from safehold.store.custody.key_proof import check_they_open
+from safehold.store.points.points import PointRecord
+from safehold.store.sealed.keys import VaultKeys
 from safehold.store.vault_store import VaultStore
 
 FOLDER = "EFS"  # what a folder is called, whatever the point was taken of

@@ -16,10 +16,10 @@ from safehold.records import settings, sites, vaults
 from safehold.records.engine import Catalog
 from safehold.store.backends.contract import Backend
 from safehold.store.backends.places import check_storage
+from safehold.store.custody.key_rotation import reepoch, renew, rewrap
 from safehold.store.key_providers.contract import KeyProvider
 from safehold.store.key_providers.urls import open_provider
-from safehold.store.key_rotation import reepoch, renew, rewrap
-from safehold.store.keys import find_keys
+from safehold.store.sealed.keys import find_keys
 
 Row = dict[str, Any]
 

@@ -15,9 +15,9 @@ from safehold.domain.vaults import Vault
 from safehold.jobs import lock_facts
 from safehold.jobs.scrubbing import alarms, note_scrub
 from safehold.records import scrubs, vaults
-from safehold.store.heal import heal_from
-from safehold.store.index_rebuild import rebuild_index
-from safehold.store.scrub import scrub
+from safehold.store.upkeep.heal import heal_from
+from safehold.store.upkeep.index_rebuild import rebuild_index
+from safehold.store.upkeep.scrub import scrub
 
 
 def scrub_vaults(installation: Installation, name: str | None, *, budget_bytes: int) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from safehold.domain.event_delivery import DeliveryState
 from safehold.jobs import lock_keeping
 from safehold.jobs.scrubbing import alarms
 from safehold.records import events, nodes, scrubs, vaults
-from safehold.store.scrub import is_overdue
+from safehold.store.upkeep.scrub import is_overdue
 
 JOBS_SEEN = 1000
 TROUBLES_TOLD = 5

@@ -9,8 +9,8 @@ from safehold.cli.working import vault_access
 from safehold.core.errors import KeyMismatch, ObjectMissing, ResourceNotFound, StoreError, StoreUnavailable
 from safehold.domain.vaults import Vault
 from safehold.records import recovery_points, vaults
-from safehold.store.verdicts import Verdict
-from safehold.store.verify import VerifyReport, verify
+from safehold.store.restoring.verdicts import Verdict
+from safehold.store.soundness.verify import VerifyReport, verify
 
 PAGE = 500
 

@@ -9,8 +9,8 @@ from safehold.cli.storing import used_vaults
 from safehold.cli.working import vault_access
 from safehold.domain.vaults import Vault
 from safehold.store.backends.contract import Version
-from safehold.store.locking import Repaired, intruders
-from safehold.store.locking import repair_versions as repair
+from safehold.store.points.locking import Repaired, intruders
+from safehold.store.points.locking import repair_versions as repair
 
 
 def repair_vaults(installation: Installation, name: str | None, *, dry_run: bool) -> list[dict[str, Any]]:

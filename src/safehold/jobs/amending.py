@@ -18,7 +18,7 @@ from safehold.jobs.vaults import VaultAccess
 from safehold.records import amendments, recovery_points, vaults
 from safehold.records.amendments import AmendmentKind, PendingAmendment
 from safehold.records.engine import Catalog
-from safehold.store.search_tables import drop_tables
+from safehold.store.trees.search_tables import drop_tables
 
 _log = log.get(__name__)
 

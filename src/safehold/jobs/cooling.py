@@ -16,7 +16,7 @@ from safehold.domain.vaults import Vault
 from safehold.jobs.vaults import VaultAccess
 from safehold.records import point_locks, recovery_points, sites, vaults
 from safehold.records.engine import Catalog
-from safehold.store.cold import Advance, CoolReport, cool
+from safehold.store.cold.cold import Advance, CoolReport, cool
 
 MOVABLE = (PointStatus.COMPLETED, PointStatus.AVAILABLE, PointStatus.PARTIAL, PointStatus.EXPIRED)
 

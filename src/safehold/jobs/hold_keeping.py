@@ -19,10 +19,10 @@ from safehold.jobs.vaults import VaultAccess
 from safehold.records import legal_holds, point_locks, tags, vaults
 from safehold.records.engine import Catalog
 from safehold.store.backends.contract import locking
-from safehold.store.locking import hold_all, needs_locks
-from safehold.store.point_locks import hold_point, release_point
-from safehold.store.points import HOLD, is_held
-from safehold.store.sealing import ObjectType
+from safehold.store.custody.point_locks import hold_point, release_point
+from safehold.store.names import ObjectType
+from safehold.store.points.locking import hold_all, needs_locks
+from safehold.store.points.points import HOLD, is_held
 from safehold.store.vault_store import VaultStore
 
 _log = log.get(__name__)

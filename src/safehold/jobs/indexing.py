@@ -15,8 +15,8 @@ from safehold.jobs.troubles import Troubles
 from safehold.jobs.vaults import VaultAccess
 from safehold.records import point_indexes, vaults
 from safehold.records.engine import Catalog
-from safehold.store.points import PointRecord
-from safehold.store.search_tables import Built, drop_tables, write_tables
+from safehold.store.points.points import PointRecord
+from safehold.store.trees.search_tables import Built, drop_tables, write_tables
 from safehold.store.vault_store import VaultStore
 
 _log = log.get(__name__)

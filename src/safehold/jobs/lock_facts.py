@@ -15,9 +15,9 @@ from safehold.jobs.locks import retention_for
 from safehold.records import vault_locks
 from safehold.records.engine import Catalog
 from safehold.store.backends.contract import locking
-from safehold.store.key_proof import OF_THE_VAULT
-from safehold.store.locking import needs_locks, retain_all
-from safehold.store.sealing import ObjectType
+from safehold.store.custody.key_proof import OF_THE_VAULT
+from safehold.store.names import ObjectType
+from safehold.store.points.locking import needs_locks, retain_all
 from safehold.store.vault_store import VaultStore
 
 KIND = "lock"

@@ -28,8 +28,8 @@ from safehold.records.engine import Catalog
 from safehold.records.vault_locks import Locking
 from safehold.store.backends.contract import Backend
 from safehold.store.backends.contract import locking as can_lock
-from safehold.store.locking import make_final
-from safehold.store.point_locks import keep_point
+from safehold.store.custody.point_locks import keep_point
+from safehold.store.points.locking import make_final
 
 _log = log.get(__name__)
 

@@ -8,7 +8,7 @@ from safehold.domain import locking
 from safehold.domain.locking import LockStage
 from safehold.domain.vaults import Vault
 from safehold.store.backends.contract import LockMode, Retention
-from safehold.store.retention import generation_end
+from safehold.store.backends.retention import generation_end
 
 
 def retention_for(vault: Vault, delete_at: datetime | None, now: datetime) -> Retention | None:

@@ -13,7 +13,7 @@ from safehold.jobs.vaults import VaultAccess
 from safehold.records import scrubs, vaults
 from safehold.records.engine import Catalog
 from safehold.records.scrubs import ScrubState
-from safehold.store.scrub import ALARM_DAYS, Scrub, ScrubReport, is_overdue
+from safehold.store.upkeep.scrub import ALARM_DAYS, Scrub, ScrubReport, is_overdue
 
 _log = log.get(__name__)
 

@@ -18,10 +18,10 @@ from safehold.store.backends.contract import Backend
 from safehold.store.backends.places import lock_trouble, open_places
 from safehold.store.collect.collection import Collection
 from safehold.store.collect.settings import CollectionSettings
-from safehold.store.intents import Intents, announce_old_writers
 from safehold.store.key_providers.contract import KeyProvider
-from safehold.store.keys import shut_out_old_writers
+from safehold.store.sealed.keys import shut_out_old_writers
 from safehold.store.vault_store import VaultStore
+from safehold.store.writers.intents import Intents, announce_old_writers
 
 LINGER_SECONDS = 300.0  # a thousand small jobs in a row then write one intent, not a thousand
 

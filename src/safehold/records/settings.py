@@ -69,7 +69,8 @@ def put_key_export(tx: Tx, vault: Vault, *, is_proved: bool, now: datetime) -> N
 def key_export_is_proved(tx: Tx, vault: Vault) -> bool:
     """Was an export of the vault's present keys proved to open it? Locking a vault is refused until then.
 
-    A copy for those who hold no vault keys; the vault itself says it in an amendment (store/key_proof.py).
+    A copy for those who hold no vault keys; the vault itself says it in an amendment
+    (store/custody/key_proof.py).
     """
     found = with_prefix(tx, vault.account_id, vault.site, KEY_EXPORT + vault.id)
     return found.get("") is True

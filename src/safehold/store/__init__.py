@@ -1,1 +1,1 @@
-"""Bytes to chunks, frames, packs and back. Could be a library of its own."""
+"""Bytes to chunks, frames, packs and back. Could be a library of its own. The face is vault_store.py."""

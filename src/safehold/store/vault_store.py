@@ -14,22 +14,17 @@ from safehold.domain.items import Item, PreviousTree
 from safehold.store.backends.contract import Backend, Retention
 from safehold.store.backends.first_written import FirstWritten, first_written
 from safehold.store.backends.tiered import TieredBackend
-from safehold.store.backup import Advance, Backup, Source
-from safehold.store.checkpointing import Checkpointing
-from safehold.store.chunks import ChunkReader, FrameReader
-from safehold.store.condemned import read_notes
-from safehold.store.frames import seal_frame
-from safehold.store.index import Fragment, Index, build_fragment
-from safehold.store.index_folder import IndexFolder
-from safehold.store.intents import Intents, adopted, void_check
+from safehold.store.backends.tiers import label_of
+from safehold.store.fragments.places import ObjectRef
+from safehold.store.index.condemned import read_notes
+from safehold.store.index.index import Fragment, Index, build_fragment
+from safehold.store.index.index_folder import IndexFolder
+from safehold.store.index.rebuilding import CHUNK_FOLDERS, CompleteIndex
+from safehold.store.index.scratch_index import ScratchIndex
 from safehold.store.key_providers.contract import KeyProvider
-from safehold.store.keys import VaultKeys, may_hold_keys, open_or_create_keys, read_keys
-from safehold.store.locking import KEYS_FOLDER, Keeping, LockedWrites, PointLock, needs_locks
-from safehold.store.object_use import objects_used
-from safehold.store.objects import FrameKind, FrameNote, SealedObject, assemble
-from safehold.store.parents import are_whole
-from safehold.store.places import ObjectRef
-from safehold.store.points import (
+from safehold.store.names import ObjectType
+from safehold.store.points.locking import KEYS_FOLDER, Keeping, LockedWrites, PointLock, needs_locks
+from safehold.store.points.points import (
     Amendment,
     PointRecord,
     decode_amendment,
@@ -38,14 +33,20 @@ from safehold.store.points import (
     is_cold,
     is_deleted,
 )
-from safehold.store.rebuilding import CHUNK_FOLDERS, CompleteIndex
-from safehold.store.restoring import RestoreCounts, Restoring, Skip, Target
-from safehold.store.scratch_index import ScratchIndex
-from safehold.store.sealing import NewSeal, ObjectType
-from safehold.store.session import Session
-from safehold.store.tiers import label_of
-from safehold.store.tombstones import Listed, Tombstones
-from safehold.store.tree_reader import PointTree
+from safehold.store.restoring.chunks import ChunkReader, FrameReader
+from safehold.store.restoring.object_use import objects_used
+from safehold.store.restoring.restoring import RestoreCounts, Restoring, Skip, Target
+from safehold.store.sealed.frames import seal_frame
+from safehold.store.sealed.keys import VaultKeys, may_hold_keys, open_or_create_keys, read_keys
+from safehold.store.sealed.objects import FrameKind, FrameNote, SealedObject, assemble
+from safehold.store.sealed.sealing import NewSeal
+from safehold.store.trees.tree_reader import PointTree
+from safehold.store.writers.intents import Intents, adopted, void_check
+from safehold.store.writers.parents import are_whole
+from safehold.store.writers.tombstones import Listed, Tombstones
+from safehold.store.writing.backup import Advance, Backup, Source
+from safehold.store.writing.checkpointing import Checkpointing
+from safehold.store.writing.session import Session
 
 UNCOVERED_POINTS = 64  # so many points without an index fragment, and a writer makes one for them
 

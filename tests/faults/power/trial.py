@@ -21,21 +21,22 @@ from typing import TypeAlias
 import pytest
 
 from safehold.core.errors import SafeholdError
-from safehold.store import checking, session
 from safehold.store.backends.contract import Backend
 from safehold.store.backends.local import LocalBackend
 from safehold.store.collect.settings import CollectionSettings
 from safehold.store.collect.undeleting import undelete
-from safehold.store.index_rebuild import rebuild_index
-from safehold.store.key_rotation import reepoch, renew
-from safehold.store.objects import SealedObject
-from safehold.store.sealing import ObjectType
+from safehold.store.custody.key_rotation import reepoch, renew
+from safehold.store.names import ObjectType
+from safehold.store.sealed.objects import SealedObject
+from safehold.store.soundness import checking
+from safehold.store.soundness.verify import verify
+from safehold.store.upkeep.index_rebuild import rebuild_index
 from safehold.store.vault_store import VaultStore
-from safehold.store.verify import verify
+from safehold.store.writing import session
 from tests.faults.power.disk import History, State, fates
 from tests.faults.power.recording import HastyOs, Recorder, RecordingOs, instead_of_os, seen
 from tests.store.collect.worlds import START, VaultWorld
-from tests.store.test_key_rotation import OLD
+from tests.store.custody.test_key_rotation import OLD
 from tests.store.vaults import VAULT_ID, Tree, back_up, flat, open_store, restore
 
 VAULT = "vault"

@@ -14,7 +14,7 @@ from safehold.jobs.indexing import NO_JOB, IndexKeeper
 from safehold.records import amendments, jobs, point_indexes, recovery_points
 from safehold.records.amendments import AmendmentKind
 from safehold.records.tables_events import event
-from safehold.store.search_tables import open_blocks
+from safehold.store.trees.search_tables import open_blocks
 from tests.jobs.test_runners import House, fill
 
 

@@ -12,7 +12,7 @@ from safehold.domain.point_indexes import IndexStatus
 from safehold.jobs.runners import search as search_runner
 from safehold.records import point_indexes, recovery_points, searches, tags
 from safehold.records.tables_search import search_result
-from safehold.store.search_tables import Block, OpenBlock
+from safehold.store.trees.search_tables import Block, OpenBlock
 from tests.jobs.search.conftest import Library, files
 
 

@@ -201,7 +201,7 @@ import sys
 from pathlib import Path
 from safehold.core.errors import StoreFull
 from safehold.store.backends.local import LocalBackend
-from safehold.store.verify import verify
+from safehold.store.soundness.verify import verify
 from tests.store.vaults import back_up, flat, open_store, restore
 
 root = Path(sys.argv[1]) / "vault"

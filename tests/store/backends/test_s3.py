@@ -14,7 +14,7 @@ from safehold.store.backends.contract import Backend
 from safehold.store.backends.places import check_storage, open_place
 from safehold.store.backends.s3 import S3Backend
 from safehold.store.backends.s3_connection import S3Place, parse_place
-from safehold.store.verify import verify
+from safehold.store.soundness.verify import verify
 from tests.fixtures.seaweed import Seaweed
 from tests.store.backends.contract import BackendContract
 from tests.store.vaults import Tree, back_up, flat, open_store, restore

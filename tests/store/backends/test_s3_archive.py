@@ -21,14 +21,14 @@ from safehold.store.backends.retry import RetryBackend
 from safehold.store.backends.s3 import S3Backend
 from safehold.store.backends.s3_connection import S3Place, parse_place
 from safehold.store.backends.s3_locks import open_s3
-from safehold.store.cold import cool
+from safehold.store.cold.cold import cool
 from safehold.store.collect.collection import Collection
 from safehold.store.collect.settings import CollectionSettings
-from safehold.store.verify import verify
+from safehold.store.soundness.verify import verify
 from tests.fixtures.seaweed import Seaweed
 from tests.store.archives import two_places
+from tests.store.cold.test_cold import TREES
 from tests.store.collect.worlds import VaultWorld
-from tests.store.test_cold import TREES
 from tests.store.vaults import back_up, flat, restore
 
 PLACE = S3Place("archive", "v/", storage_class="GLACIER", retrieval_days=3, retrieval_tier="Bulk")

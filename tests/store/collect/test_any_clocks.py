@@ -20,9 +20,9 @@ from safehold.store.backends.contract import Backend, LockMode, Retention
 from safehold.store.backends.local_locks import LockingLocalBackend
 from safehold.store.collect.collection import Collection
 from safehold.store.collect.settings import CollectionSettings
-from safehold.store.intents import Intents
-from safehold.store.locking import PointLock, first_version
+from safehold.store.points.locking import PointLock, first_version
 from safehold.store.vault_store import VaultStore
+from safehold.store.writers.intents import Intents
 from tests.store.collect.test_any_collection import Vault, numbers
 from tests.store.collect.worlds import DAY, SETTINGS, VaultWorld
 from tests.store.machines import run_machine

@@ -24,11 +24,11 @@ from safehold.store.backends.faulty import Fault, FaultyBackend, Trouble
 from safehold.store.backends.memory import MemoryBackend
 from safehold.store.collect.collection import CollectionReport
 from safehold.store.collect.undeleting import undelete
-from safehold.store.copying import CopyOrder, copy_point
-from safehold.store.locking import PointLock
-from safehold.store.session import Session
+from safehold.store.copies.copying import CopyOrder, copy_point
+from safehold.store.points.locking import PointLock
+from safehold.store.soundness.verify import verify
 from safehold.store.vault_store import VaultStore
-from safehold.store.verify import verify
+from safehold.store.writing.session import Session
 from tests.store.collect.worlds import DAY, VaultWorld
 from tests.store.machines import run_machine
 from tests.store.vaults import Tree, TreeSource, back_up, flat, new_record, restore

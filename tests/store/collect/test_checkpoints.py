@@ -11,16 +11,16 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from safehold.store import backup
 from safehold.store.backends.contract import Backend, ObjectInfo
 from safehold.store.backends.faulty import Fault, FaultyBackend, Trouble
 from safehold.store.backends.memory import MemoryBackend
 from safehold.store.backends.passing import PassingBackend
-from safehold.store.checkpoints import CheckpointFolder
-from safehold.store.chunking import chunk_id
 from safehold.store.collect.journal import Journal
-from safehold.store.tombstones import Announced, Tombstones
-from safehold.store.verify import verify
+from safehold.store.points.checkpoints import CheckpointFolder
+from safehold.store.sealed.chunking import chunk_id
+from safehold.store.soundness.verify import verify
+from safehold.store.writers.tombstones import Announced, Tombstones
+from safehold.store.writing import backup
 from tests.store.collect.worlds import DAY, VaultWorld
 from tests.store.resumed import Attempt, Cut, killed_at, size_of
 from tests.store.troubled import AT_ONCE

@@ -18,7 +18,7 @@ from safehold.store.collect.journal import Journal
 from safehold.store.collect.settings import CollectionSettings
 from safehold.store.collect.trash import Trash
 from safehold.store.collect.undeleting import undelete
-from safehold.store.verify import verify
+from safehold.store.soundness.verify import verify
 from tests.store.collect.worlds import DAY, VaultWorld
 from tests.store.vaults import VAULT_ID, Tree, TreeSource, back_up, flat, new_record, restore
 

@@ -12,9 +12,9 @@ from safehold.domain.items import PreviousTree
 from safehold.store.backends.contract import Backend
 from safehold.store.backends.faulty import Fault, FaultyBackend, Trouble
 from safehold.store.backends.memory import MemoryBackend
-from safehold.store.intents import IntentFolder, Intents, MemoryFence, Revocation
-from safehold.store.tombstones import Announced, Spent, Tombstones
 from safehold.store.vault_store import VaultStore
+from safehold.store.writers.intents import IntentFolder, Intents, MemoryFence, Revocation
+from safehold.store.writers.tombstones import Announced, Spent, Tombstones
 from tests.store.vaults import (
     VAULT_ID,
     CountingBackend,

@@ -16,9 +16,9 @@ from safehold.store.backends.local_locks import LockingLocalBackend
 from safehold.store.backends.memory import MemoryBackend
 from safehold.store.collect.repacking import Candidate, within_budget
 from safehold.store.collect.settings import CollectionSettings
-from safehold.store.index import ids_in
-from safehold.store.locking import first_version
-from safehold.store.verify import verify
+from safehold.store.index.index import ids_in
+from safehold.store.points.locking import first_version
+from safehold.store.soundness.verify import verify
 from tests.store.collect.worlds import DAY, START, VaultWorld
 from tests.store.vaults import Tree, TreeSource, back_up, flat, new_record, restore
 

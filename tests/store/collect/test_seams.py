@@ -21,10 +21,10 @@ from safehold.store.backends.passing import PassingBackend
 from safehold.store.collect.collection import Collection
 from safehold.store.collect.trash import Trash, in_trash
 from safehold.store.collect.undeleting import undelete
-from safehold.store.locking import PointLock
-from safehold.store.points import HOLD
-from safehold.store.tombstones import Decided, Tombstones, Trashed
-from safehold.store.verify import verify
+from safehold.store.points.locking import PointLock
+from safehold.store.points.points import HOLD
+from safehold.store.soundness.verify import verify
+from safehold.store.writers.tombstones import Decided, Tombstones, Trashed
 from tests.store.collect.worlds import DAY, VaultWorld
 from tests.store.vaults import Tree, back_up, flat, restore
 
@@ -175,8 +175,8 @@ def test_what_was_stored_again_stays_although_the_damaged_object_still_lists(
 ) -> None:
     # Whatever is stored later has a later name, and of equals the first by name is what collection counts on.
     names = iter([f"{n:032x}" for n in range(1, 100)])
-    monkeypatch.setattr("safehold.store.sealing.secrets.token_hex", lambda size: next(names))
-    monkeypatch.setattr("safehold.store.session.COMBINED_BYTES", 1000)
+    monkeypatch.setattr("safehold.store.sealed.sealing.secrets.token_hex", lambda size: next(names))
+    monkeypatch.setattr("safehold.store.writing.session.COMBINED_BYTES", 1000)
     backend = MemoryBackend()
     world = VaultWorld(backend)
     many: Tree = BIG | {b"%04d" % n: b"%d" % n for n in range(2000)}

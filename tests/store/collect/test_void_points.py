@@ -9,8 +9,8 @@ import pytest
 
 from safehold.core.errors import WriterRevoked
 from safehold.domain.items import PreviousTree
-from safehold.store.intents import MemoryFence
-from safehold.store.verify import verify
+from safehold.store.soundness.verify import verify
+from safehold.store.writers.intents import MemoryFence
 from tests.store.collect.worlds import VaultWorld
 from tests.store.vaults import Tree, TreeSource, back_up, flat, new_record, restore
 

@@ -9,8 +9,8 @@ from safehold.store.backends.contract import Backend
 from safehold.store.backends.memory import MemoryBackend
 from safehold.store.collect.collection import Collection, CollectionReport
 from safehold.store.collect.settings import CollectionSettings
-from safehold.store.intents import Intents, MemoryFence
 from safehold.store.vault_store import VaultStore
+from safehold.store.writers.intents import Intents, MemoryFence
 from tests.store.vaults import VAULT_ID, open_store
 
 DAY = timedelta(days=1)

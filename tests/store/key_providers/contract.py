@@ -12,7 +12,7 @@ import pytest
 from safehold.core.errors import ConfigError, Damaged, KeyMismatch, KeysUnavailable, Retry
 from safehold.store.backends.memory import MemoryBackend
 from safehold.store.key_providers.contract import KeyProvider
-from safehold.store.keys import open_or_create_keys, read_keys, wrapping_context
+from safehold.store.sealed.keys import open_or_create_keys, read_keys, wrapping_context
 
 SECRET = bytes(range(200))
 HERE, ELSEWHERE = wrapping_context(b"h" * 16), wrapping_context(b"e" * 16)

@@ -18,7 +18,7 @@ from safehold.jobs.runners.scan import ScanRunner
 from safehold.jobs.runners.search import SearchRunner
 from safehold.jobs.vaults import VaultAccess
 from safehold.records.engine import Catalog
-from safehold.store.checkpointing import EVERY_SECONDS
+from safehold.store.writing.checkpointing import EVERY_SECONDS
 
 
 def all_runners(

@@ -41,14 +41,14 @@ from safehold.jobs.vaults import VaultAccess
 from safehold.records import recovery_points, resources, sources, tags, vaults
 from safehold.records.engine import Catalog
 from safehold.records.tx import Tx
-from safehold.store.checkpointing import EVERY_SECONDS, Checkpointing
-from safehold.store.checkpoints import CheckpointFolder
-from safehold.store.locking import PointLock
-from safehold.store.points import RECORD_VERSION, PointRecord
-from safehold.store.resuming import resume
-from safehold.store.retention import UNTIL_FACT
-from safehold.store.session import Session
+from safehold.store.backends.retention import UNTIL_FACT
+from safehold.store.points.checkpoints import CheckpointFolder
+from safehold.store.points.locking import PointLock
+from safehold.store.points.points import RECORD_VERSION, PointRecord
 from safehold.store.vault_store import VaultStore
+from safehold.store.writing.checkpointing import EVERY_SECONDS, Checkpointing
+from safehold.store.writing.resuming import resume
+from safehold.store.writing.session import Session
 
 NO_VAULT = "Backup job failed because backup vault {arn} does not exist."
 CHECKPOINT = "checkpoint"  # the job's note: which one in the vault the next attempt goes on with

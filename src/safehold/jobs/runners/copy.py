@@ -30,9 +30,9 @@ from safehold.jobs.vaults import VaultAccess
 from safehold.records import organizations, recovery_points, tags, vaults
 from safehold.records.engine import Catalog
 from safehold.records.tx import Tx
-from safehold.store.copying import CopyOrder, copy_point
-from safehold.store.points import PointRecord
-from safehold.store.retention import UNTIL_FACT
+from safehold.store.backends.retention import UNTIL_FACT
+from safehold.store.copies.copying import CopyOrder, copy_point
+from safehold.store.points.points import PointRecord
 
 NO_VAULT = "Copy job failed because backup vault {arn} does not exist."
 NO_POINT = "Copy job failed because the recovery point has been deleted since the copy was asked for."

@@ -20,7 +20,7 @@ from safehold.jobs.vaults import VaultAccess
 from safehold.records import point_indexes, recovery_points, vaults
 from safehold.records.engine import Catalog
 from safehold.records.tx import Tx
-from safehold.store.search_tables import drop_tables
+from safehold.store.trees.search_tables import drop_tables
 
 
 @dataclass(frozen=True, slots=True)

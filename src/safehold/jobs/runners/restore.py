@@ -23,9 +23,9 @@ from safehold.jobs.vaults import VaultAccess
 from safehold.records import recovery_points, resources, sources, vaults
 from safehold.records.engine import Catalog
 from safehold.records.tx import Tx
-from safehold.store.points import PointRecord
-from safehold.store.restoring import RestoreCounts
-from safehold.store.retrieving import Retrieval, all_readable
+from safehold.store.cold.retrieving import Retrieval, all_readable
+from safehold.store.points.points import PointRecord
+from safehold.store.restoring.restoring import RestoreCounts
 from safehold.store.vault_store import VaultStore
 
 ARCHIVE_LOOK_SECONDS = 60.0  # an archive gives back what was asked for after minutes at best

@@ -28,8 +28,8 @@ from safehold.records import point_scans, recovery_points, vaults
 from safehold.records.engine import Catalog
 from safehold.records.point_scans import PointScan
 from safehold.records.tx import Tx
-from safehold.store.diff import ChangeKind, diff
-from safehold.store.points import PointRecord
+from safehold.store.points.points import PointRecord
+from safehold.store.trees.diff import ChangeKind, diff
 from safehold.store.vault_store import VaultStore
 
 TOLD = 3

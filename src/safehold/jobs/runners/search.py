@@ -26,7 +26,7 @@ from safehold.records import point_indexes, searches, vaults
 from safehold.records.engine import Catalog
 from safehold.records.searches import Found, InScope, Progress
 from safehold.records.tx import Tx
-from safehold.store.search_tables import OpenBlock, drop_tables, open_blocks
+from safehold.store.trees.search_tables import OpenBlock, drop_tables, open_blocks
 from safehold.store.vault_store import VaultStore
 
 _log = log.get(__name__)

@@ -21,8 +21,8 @@ from safehold.core.clock import Clock, SystemClock
 from safehold.core.errors import Damaged, ObjectLocked, ObjectMissing, StoreUnavailable
 from safehold.store.backends.contract import LockMode, Retention, Version
 from safehold.store.backends.local import LocalBackend
+from safehold.store.backends.retention import is_enough, strongest
 from safehold.store.backends.single_version import SingleVersion
-from safehold.store.retention import is_enough, strongest
 
 RETENTION, HOLD = b"user.safehold.retention", b"user.safehold.hold"
 FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, FS_IMMUTABLE_FL = 0x80086601, 0x40086602, 0x10  # <linux/fs.h>, 64 bits

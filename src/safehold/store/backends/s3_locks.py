@@ -15,10 +15,10 @@ from botocore.exceptions import ClientError
 
 from safehold.core.errors import ObjectLocked, ObjectMissing, StoreDenied, StoreUnavailable
 from safehold.store.backends.contract import LockMode, Retention, Version
+from safehold.store.backends.retention import is_enough, strongest
 from safehold.store.backends.s3 import MULTIPART_BYTES, LockArguments, S3Backend
 from safehold.store.backends.s3_archive import VersionArguments
 from safehold.store.backends.s3_connection import DENIED, S3Place, code_of, connect, converted
-from safehold.store.retention import is_enough, strongest
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

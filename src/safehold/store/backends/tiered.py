@@ -1,7 +1,7 @@
 """Two places as one: objects of cold storage lie in the cold place, all others in the warm one.
 
-Names alone say where (store/tiers.py). The cold place is opened when something is asked of it: while it is
-away, whatever concerns warm points goes on.
+Names alone say where (tiers.py). The cold place is opened when something is asked of it: while it is away,
+whatever concerns warm points goes on.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from safehold.store.backends.contract import (
     renaming,
 )
 from safehold.store.backends.first_written import FirstWritten, IsOurs, first_written
+from safehold.store.backends.tiers import LABELS, TRASH, is_cold
 from safehold.store.backends.without_locks import WithoutLocks
-from safehold.store.tiers import LABELS, TRASH, is_cold
 
 OpenCold = Callable[[bool], Backend | None]
 

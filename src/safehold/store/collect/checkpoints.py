@@ -11,10 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing
-from safehold.store.checkpoints import Checkpoint, CheckpointFolder
 from safehold.store.collect.journal import Journal
 from safehold.store.collect.roots import Roots
 from safehold.store.collect.settings import MICROS, CollectionSettings
+from safehold.store.points.checkpoints import Checkpoint, CheckpointFolder
 
 LISTINGS = 20  # of checkpoints that come and go while they are read
 

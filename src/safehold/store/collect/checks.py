@@ -9,10 +9,10 @@ from safehold.store.collect.journal import Journal
 from safehold.store.collect.roots import Roots
 from safehold.store.collect.settings import MICROS, CollectionSettings
 from safehold.store.collect.survey import Survey
-from safehold.store.intents import IntentFolder
-from safehold.store.points import UNDELETION, is_deleted
-from safehold.store.tombstones import Tombstones
+from safehold.store.points.points import UNDELETION, is_deleted
 from safehold.store.vault_store import VaultStore
+from safehold.store.writers.intents import IntentFolder
+from safehold.store.writers.tombstones import Tombstones
 
 TOLD = 5  # names in a message
 ASKED_RUNS = 8

@@ -20,7 +20,6 @@ from safehold.core.errors import (
     StoreFull,
 )
 from safehold.store.backends.contract import Backend
-from safehold.store.checkpoints import CheckpointFolder
 from safehold.store.collect import repacking
 from safehold.store.collect.checkpoints import read_checkpoints
 from safehold.store.collect.checks import check_clocks, check_points, check_share
@@ -32,12 +31,22 @@ from safehold.store.collect.roots import RootReader, Roots
 from safehold.store.collect.settings import MICROS, CollectionSettings
 from safehold.store.collect.survey import Survey, survey
 from safehold.store.collect.trash import Trash, TrashView
-from safehold.store.id_map import MapFolder
-from safehold.store.intents import Fence, Intent, IntentFolder, Intents, NoFence, Revocation
-from safehold.store.points import UNDELETION, is_deleted, is_held
-from safehold.store.sealing import ObjectType
-from safehold.store.tombstones import VERSION, Announced, Decided, Listed, Spent, Stage, Tombstones, Trashed
+from safehold.store.copies.id_map import MapFolder
+from safehold.store.names import ObjectType
+from safehold.store.points.checkpoints import CheckpointFolder
+from safehold.store.points.points import UNDELETION, is_deleted, is_held
 from safehold.store.vault_store import VaultStore
+from safehold.store.writers.intents import Fence, Intent, IntentFolder, Intents, NoFence, Revocation
+from safehold.store.writers.tombstones import (
+    VERSION,
+    Announced,
+    Decided,
+    Listed,
+    Spent,
+    Stage,
+    Tombstones,
+    Trashed,
+)
 
 POINTS = ObjectType.POINT.folder
 

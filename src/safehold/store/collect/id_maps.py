@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 
 from safehold.core.errors import StoreError
-from safehold.store.chunking import ID_BYTES
 from safehold.store.collect.needed import KEPT_BYTES, NeededIds
 from safehold.store.collect.roots import Roots
-from safehold.store.id_map import MapFolder, Table, source_of
-from safehold.store.origins import copied_from
+from safehold.store.copies.id_map import MapFolder, Table, source_of
+from safehold.store.points.origins import copied_from
+from safehold.store.sealed.chunking import ID_BYTES
 
 Note = Callable[[Mapping[str, str]], None]
 

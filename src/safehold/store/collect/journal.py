@@ -14,9 +14,9 @@ import msgspec
 
 from safehold.core.errors import ObjectExists, ObjectMissing
 from safehold.store.backends.contract import Backend
-from safehold.store.keys import VaultKeys
-from safehold.store.record_folder import RecordFolder
-from safehold.store.sealing import ObjectType
+from safehold.store.names import ObjectType
+from safehold.store.sealed.keys import VaultKeys
+from safehold.store.sealed.record_folder import RecordFolder
 
 VERSION = 1
 _OURS = re.compile(r"(\d{8,18})\.\d{4,}", re.ASCII)

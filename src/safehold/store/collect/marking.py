@@ -13,10 +13,10 @@ import msgspec
 
 from safehold.core.errors import CollectionRefused, Damaged, ObjectMissing
 from safehold.domain.items import CONTENT_KINDS, Item, ItemKind
-from safehold.store.chunking import ID_BYTES, ZERO_ID
 from safehold.store.collect.needed import KEPT_BYTES, NeededIds
-from safehold.store.contents import RECORD
-from safehold.store.decoding import UNREADABLE
+from safehold.store.sealed.chunking import ID_BYTES, ZERO_ID
+from safehold.store.sealed.decoding import UNREADABLE
+from safehold.store.trees.contents import RECORD
 
 FILE_KINDS = frozenset(int(kind) for kind in CONTENT_KINDS)
 DIRECTORY = int(ItemKind.DIRECTORY)

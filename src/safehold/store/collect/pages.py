@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing
-from safehold.store.chunking import ID_BYTES, chunk_id
-from safehold.store.chunks import FrameReader
-from safehold.store.objects import Directory, FrameKind, SealedObject
-from safehold.store.places import ObjectRef, Place
+from safehold.store.fragments.places import ObjectRef, Place
+from safehold.store.restoring.chunks import FrameReader
+from safehold.store.sealed.chunking import ID_BYTES, chunk_id
+from safehold.store.sealed.objects import Directory, FrameKind, SealedObject
 
 
 class PageReader:

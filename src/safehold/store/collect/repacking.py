@@ -15,19 +15,19 @@ from itertools import islice
 
 from safehold.core.errors import ConfigError, Damaged, KeyMismatch, ObjectMissing
 from safehold.store.backends.contract import Backend, locking
-from safehold.store.chunking import chunk_id
-from safehold.store.chunks import FrameReader
 from safehold.store.collect.needed import KEPT_BYTES, NeededIds
 from safehold.store.collect.settings import CollectionSettings
 from safehold.store.collect.survey import Survey
-from safehold.store.index import ids_in, ids_of
-from safehold.store.locking import first_version
-from safehold.store.objects import FrameKind, FrameNote, SealedObject
-from safehold.store.packing import ALONE_BYTES, PACK_BYTES
-from safehold.store.places import ObjectRef, Place
-from safehold.store.sealing import ObjectType
-from safehold.store.session import Session
+from safehold.store.fragments.places import ObjectRef, Place
+from safehold.store.index.index import ids_in, ids_of
+from safehold.store.names import ObjectType
+from safehold.store.points.locking import first_version
+from safehold.store.restoring.chunks import FrameReader
+from safehold.store.sealed.chunking import chunk_id
+from safehold.store.sealed.objects import FrameKind, FrameNote, SealedObject
 from safehold.store.vault_store import VaultStore
+from safehold.store.writing.packing import ALONE_BYTES, PACK_BYTES
+from safehold.store.writing.session import Session
 
 PACKS = ObjectType.PACK.folder
 MOST_ASKED = 1000  # packs whose lock is looked at in one run: each is a request

@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from safehold.core.errors import CollectionRefused, Damaged, KeyMismatch, ObjectMissing
-from safehold.store.checkpoints import Checkpoint
-from safehold.store.intents import Intent, IntentFolder, is_void
-from safehold.store.objects import SealedObject
-from safehold.store.points import (
+from safehold.store.names import ObjectType
+from safehold.store.points.checkpoints import Checkpoint
+from safehold.store.points.points import (
     DELETION,
     Amendment,
     PointRecord,
@@ -23,8 +22,9 @@ from safehold.store.points import (
     is_deleted,
     is_held,
 )
-from safehold.store.sealing import ObjectType
+from safehold.store.sealed.objects import SealedObject
 from safehold.store.vault_store import VaultStore
+from safehold.store.writers.intents import Intent, IntentFolder, is_void
 
 LISTINGS = 20  # that may each show something else; a vault that is never still is collected another day
 

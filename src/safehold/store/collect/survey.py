@@ -7,20 +7,20 @@ from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 
 from safehold.core.errors import CollectionRefused, Damaged, KeyMismatch, ObjectMissing
-from safehold.store.chunks import FrameReader
+from safehold.store.backends.tiers import LABELS, is_cold, label_of, object_of
 from safehold.store.collect.marking import Marking
 from safehold.store.collect.needed import NeededIds
 from safehold.store.collect.pages import PageReader
 from safehold.store.collect.roots import Roots
 from safehold.store.collect.weighing import Weights, weigh
-from safehold.store.condemned import read_notes
-from safehold.store.index import LOST, Fragment, FragmentLike, build_fragment
-from safehold.store.labels import read_label
-from safehold.store.objects import Directory, may_be_whole
-from safehold.store.places import ObjectRef
-from safehold.store.rebuilding import CHUNK_FOLDERS
-from safehold.store.sealing import ObjectType
-from safehold.store.tiers import LABELS, is_cold, label_of, object_of
+from safehold.store.fragments.places import ObjectRef
+from safehold.store.index.condemned import read_notes
+from safehold.store.index.index import LOST, Fragment, FragmentLike, build_fragment
+from safehold.store.index.labels import read_label
+from safehold.store.index.rebuilding import CHUNK_FOLDERS
+from safehold.store.names import ObjectType
+from safehold.store.restoring.chunks import FrameReader
+from safehold.store.sealed.objects import Directory, may_be_whole
 from safehold.store.vault_store import VaultStore
 
 POINTS, TREES, INDEX = ObjectType.POINT.folder, ObjectType.TREE.folder, ObjectType.INDEX.folder

@@ -12,8 +12,8 @@ from contextlib import suppress
 from safehold.core.errors import ObjectExists, ObjectLocked, ObjectMissing
 from safehold.store.backends.contract import Backend, locking, renaming
 from safehold.store.backends.passing import PassingBackend
-from safehold.store.sealing import HEADER_BYTES
-from safehold.store.tiers import TRASH
+from safehold.store.backends.tiers import TRASH
+from safehold.store.sealed.sealing import HEADER_BYTES
 
 FOLDER = TRASH
 _OURS = re.compile(rf"{FOLDER}(\d{{8,18}})/(.+)", re.ASCII)

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from safehold.core.errors import ObjectExists, ObjectMissing
 from safehold.store.collect.collection import bring_back
 from safehold.store.collect.trash import Trash
-from safehold.store.intents import adopted
-from safehold.store.points import UNDELETION
-from safehold.store.tombstones import Decided, Tombstones
+from safehold.store.points.points import UNDELETION
+from safehold.store.soundness.verify import verify
 from safehold.store.vault_store import VaultStore
-from safehold.store.verify import verify
+from safehold.store.writers.intents import adopted
+from safehold.store.writers.tombstones import Decided, Tombstones
 
 
 @dataclass(slots=True)

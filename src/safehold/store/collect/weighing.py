@@ -16,10 +16,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from safehold.store import tiers
+from safehold.store.backends import tiers
 from safehold.store.collect.needed import PARTITIONS, NeededIds
-from safehold.store.index import FragmentLike
-from safehold.store.places import ROW_BYTES, ObjectRef
+from safehold.store.fragments.places import ROW_BYTES, ObjectRef
+from safehold.store.index.index import FragmentLike
 
 # Of a row: sixteen bytes of the id, the object's number, the chunk's length. Source: docs/formats/index.md.
 ROW = struct.Struct(">16s16xI16xI")

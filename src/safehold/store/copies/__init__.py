@@ -1,0 +1,1 @@
+"""Points copied into another vault, under its keys and its names."""
