@@ -11,7 +11,7 @@ from safehold.cli.installation import opened
 from safehold.records import recovery_points, scrubs, vaults
 from safehold.records.scrubs import ScrubState
 from safehold.store.backends.local import LocalBackend
-from safehold.store.writers.intents import IntentFolder, Revocation
+from safehold.store.writers.intent_folder import IntentFolder, Revocation
 from tests.cli.conftest import Run
 from tests.cli.vaults import put_point, store_of
 from tests.store.vaults import Tree, flat, folder_names, restore

@@ -16,7 +16,7 @@ from safehold.store.key_providers.key_file import KeyFile
 from safehold.store.names import ObjectType
 from safehold.store.sealed.keys import open_or_create_keys
 from safehold.store.sealed.record_folder import RecordFolder
-from safehold.store.writers.intents import Intent, IntentFolder, Revocation
+from safehold.store.writers.intent_folder import Intent, IntentFolder, Revocation
 from safehold.store.writers.tombstones import Announced, Decided, Spent, Tombstones, Trashed
 from tests.formats.make_sample import SAMPLE_KEY
 from tests.store.vaults import VAULT_ID

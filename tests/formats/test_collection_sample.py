@@ -12,7 +12,7 @@ from safehold.store.collect.journal import Journal
 from safehold.store.custody.recovery_kit import parse_kit
 from safehold.store.key_providers.key_file import KeyFile
 from safehold.store.sealed.keys import VaultKeys, read_keys
-from safehold.store.writers.intents import IntentFolder
+from safehold.store.writers.intent_folder import IntentFolder
 from safehold.store.writers.tombstones import Stage, Tombstones
 from tests.formats.make_collection_sample import INTENT, PART, PASSPHRASE, REVOKED, SEEN, STAGES
 from tests.formats.make_sample import SAMPLE_KEY

@@ -25,7 +25,7 @@ from safehold.store.sealed import chunking, frames, keys, objects, sealing
 from safehold.store.soundness import checks, verify
 from safehold.store.trees import contents, search_tables, trees
 from safehold.store.upkeep import scrub
-from safehold.store.writers import intents, tombstones
+from safehold.store.writers import intent_folder, tombstones
 from safehold.store.writing import packing, session
 
 FORMATS = Path(__file__).parents[2] / "docs/formats"
@@ -135,8 +135,8 @@ SAID = {
         *(f"`{kind.folder}<" for kind in sealing.ObjectType if kind.value in (6, 7, 18, 19)),
         *(f"`tombstones/<number>.{stage}`" for stage in tombstones.Stage),
         f"{tombstones.KEPT_NUMBERS} higher ones exist",
-        *intents.Intent.__struct_fields__,
-        *intents.Revocation.__struct_fields__,
+        *intent_folder.Intent.__struct_fields__,
+        *intent_folder.Revocation.__struct_fields__,
         *tombstones.Announced.__struct_fields__,
         *journal.Seen.__struct_fields__,
         f"arrays `[{', '.join(journal.Entry.__struct_fields__)}]`",

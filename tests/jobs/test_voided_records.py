@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from safehold.store.writers.intents import IntentFolder, Revocation
+from safehold.store.writers.intent_folder import IntentFolder, Revocation
 from tests.jobs.test_runners import House, contents, die_before_the_row, fill, house, restored
 
 __all__ = ["house"]

@@ -22,7 +22,7 @@ from safehold.store.soundness.verify import verify
 from safehold.store.trees.diff import diff
 from safehold.store.upkeep.index_rebuild import rebuild_index
 from safehold.store.upkeep.scrub import scrub
-from safehold.store.writers.intents import IntentFolder
+from safehold.store.writers.intent_folder import IntentFolder
 from tests.store.collect.worlds import VaultWorld
 from tests.store.properties import STEADY
 from tests.store.vaults import VAULT_ID, Tree, back_up, flat, restore

@@ -41,7 +41,9 @@ from safehold.store.sealed.keys import VaultKeys, may_hold_keys, open_or_create_
 from safehold.store.sealed.objects import FrameKind, FrameNote, SealedObject, assemble
 from safehold.store.sealed.sealing import NewSeal
 from safehold.store.trees.tree_reader import PointTree
-from safehold.store.writers.intents import Intents, adopted, void_check
+from safehold.store.writers.fences import adopted
+from safehold.store.writers.intent_folder import void_check
+from safehold.store.writers.intents import Intents
 from safehold.store.writers.parents import are_whole
 from safehold.store.writers.tombstones import Listed, Tombstones
 from safehold.store.writing.backup import Advance, Backup, Source

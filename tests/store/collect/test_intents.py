@@ -13,7 +13,9 @@ from safehold.store.backends.contract import Backend
 from safehold.store.backends.faulty import Fault, FaultyBackend, Trouble
 from safehold.store.backends.memory import MemoryBackend
 from safehold.store.vault_store import VaultStore
-from safehold.store.writers.intents import IntentFolder, Intents, MemoryFence, Revocation
+from safehold.store.writers.fences import MemoryFence
+from safehold.store.writers.intent_folder import IntentFolder, Revocation
+from safehold.store.writers.intents import Intents
 from safehold.store.writers.tombstones import Announced, Spent, Tombstones
 from tests.store.vaults import (
     VAULT_ID,

@@ -10,7 +10,7 @@ import pytest
 from safehold.core.errors import WriterRevoked
 from safehold.domain.items import PreviousTree
 from safehold.store.soundness.verify import verify
-from safehold.store.writers.intents import MemoryFence
+from safehold.store.writers.fences import MemoryFence
 from tests.store.collect.worlds import VaultWorld
 from tests.store.vaults import Tree, TreeSource, back_up, flat, new_record, restore
 

@@ -10,7 +10,8 @@ from safehold.store.backends.memory import MemoryBackend
 from safehold.store.collect.collection import Collection, CollectionReport
 from safehold.store.collect.settings import CollectionSettings
 from safehold.store.vault_store import VaultStore
-from safehold.store.writers.intents import Intents, MemoryFence
+from safehold.store.writers.fences import MemoryFence
+from safehold.store.writers.intents import Intents
 from tests.store.vaults import VAULT_ID, open_store
 
 DAY = timedelta(days=1)

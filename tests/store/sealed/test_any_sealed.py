@@ -31,7 +31,7 @@ from safehold.store.sealed.keys import new_vault_keys
 from safehold.store.sealed.objects import FrameKind, FrameNote, SealedObject, assemble
 from safehold.store.sealed.record_folder import RecordFolder
 from safehold.store.sealed.sealing import NewSeal
-from safehold.store.writers.intents import Intent, Revocation
+from safehold.store.writers.intent_folder import Intent, Revocation
 from safehold.store.writers.tombstones import Announced, Decided, Spent, Trashed
 from tests.store.fragments.test_stored_fragments import KEYS, MERGED, folder_on, index_of, true_places
 from tests.store.properties import STEADY

@@ -11,7 +11,7 @@ from safehold.store.collect.settings import MICROS, CollectionSettings
 from safehold.store.collect.survey import Survey
 from safehold.store.points.points import UNDELETION, is_deleted
 from safehold.store.vault_store import VaultStore
-from safehold.store.writers.intents import IntentFolder
+from safehold.store.writers.intent_folder import IntentFolder
 from safehold.store.writers.tombstones import Tombstones
 
 TOLD = 5  # names in a message

@@ -36,7 +36,9 @@ from safehold.store.names import ObjectType
 from safehold.store.points.checkpoints import CheckpointFolder
 from safehold.store.points.points import UNDELETION, is_deleted, is_held
 from safehold.store.vault_store import VaultStore
-from safehold.store.writers.intents import Fence, Intent, IntentFolder, Intents, NoFence, Revocation
+from safehold.store.writers.fences import Fence, NoFence
+from safehold.store.writers.intent_folder import Intent, IntentFolder, Revocation
+from safehold.store.writers.intents import Intents
 from safehold.store.writers.tombstones import (
     VERSION,
     Announced,

@@ -24,7 +24,7 @@ from safehold.store.points.points import (
 )
 from safehold.store.sealed.objects import SealedObject
 from safehold.store.vault_store import VaultStore
-from safehold.store.writers.intents import Intent, IntentFolder, is_void
+from safehold.store.writers.intent_folder import Intent, IntentFolder, is_void
 
 LISTINGS = 20  # that may each show something else; a vault that is never still is collected another day
 

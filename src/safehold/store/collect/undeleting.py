@@ -12,7 +12,7 @@ from safehold.store.collect.trash import Trash
 from safehold.store.points.points import UNDELETION
 from safehold.store.soundness.verify import verify
 from safehold.store.vault_store import VaultStore
-from safehold.store.writers.intents import adopted
+from safehold.store.writers.fences import adopted
 from safehold.store.writers.tombstones import Decided, Tombstones
 
 

@@ -26,7 +26,7 @@ from safehold.store.sealed.objects import Directory
 from safehold.store.sealed.sealing import HEADER_BYTES
 from safehold.store.soundness.verify import verify
 from safehold.store.vault_store import VaultStore
-from safehold.store.writers.intents import IntentFolder
+from safehold.store.writers.intent_folder import IntentFolder
 
 GROUP_ENTRIES = 500_000  # built in memory at a time, some 80 MiB
 MAX_TOLD = 1000

@@ -8,7 +8,7 @@ docs/formats/collection.md is the specification.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -23,82 +23,13 @@ from safehold.store.points.points import PointRecord
 from safehold.store.sealed.keys import VaultKeys
 from safehold.store.sealed.record_folder import RecordFolder
 from safehold.store.sealed.sealing import new_object_name
+from safehold.store.writers.fences import Admit, Fence, NoFence, adopted
+from safehold.store.writers.intent_folder import VERSION, Intent, Revocation, stored_name
 from safehold.store.writers.tombstones import Listed, OpenTombstone, Tombstones
 
-VERSION = 1
 RENEW_SECONDS = 300.0
 OLD_WRITERS = "writers from before intents"
 LISTINGS = 20  # that may show fewer tombstones than one before did, until the store is not to be trusted
-
-
-class Intent(msgspec.Struct, kw_only=True):
-    """What `intents/<id>.<sequence>` says; only the highest sequence holds.
-
-    epoch  number of the newest tombstone that the writer had seen; pins: points that it builds upon
-    """
-
-    version: int
-    intent_id: str
-    sequence: int
-    epoch: int
-    pins: list[str]
-    writer: str
-    written_at: int
-
-
-class Revocation(msgspec.Struct, kw_only=True):
-    """Of the points whose records name this intent, only those stand that were admitted before."""
-
-    version: int
-    intent_id: str
-    admitted: list[str]
-    written_at: int
-
-
-class Fence(Protocol):
-    """Decides between a writer that commits and a collector that revokes it: both go through one row."""
-
-    def admit(self, intent_id: str, point_id: str) -> bool:
-        """The point stands; False when its intent was revoked before. Again changes nothing."""
-
-    def revoke(self, intent_id: str) -> Collection[str] | None:
-        """Nothing more is admitted under this intent. The points that were; None when this fence cannot
-        know of all writers, and so revokes none."""
-
-
-Admit = Callable[[str, str], bool]  # (intent, point): does the point stand?
-
-
-class NoFence:
-    """For a store that knows of no catalog: all writers are admitted, and so none is ever revoked."""
-
-    def admit(self, intent_id: str, point_id: str) -> bool:
-        del intent_id, point_id
-        return True
-
-    def revoke(self, intent_id: str) -> Collection[str] | None:
-        del intent_id
-        return None
-
-
-class MemoryFence:
-    """A fence for writers and collectors of one process. Threads may share it."""
-
-    def __init__(self) -> None:
-        self._admitted: dict[str, set[str]] = {}
-        self._revoked: set[str] = set()
-        self._lock = threading.Lock()
-
-    def admit(self, intent_id: str, point_id: str) -> bool:
-        with self._lock:
-            if intent_id not in self._revoked:
-                self._admitted.setdefault(intent_id, set()).add(point_id)
-            return point_id in self._admitted.get(intent_id, ())
-
-    def revoke(self, intent_id: str) -> Collection[str] | None:
-        with self._lock:
-            self._revoked.add(intent_id)
-            return frozenset(self._admitted.get(intent_id, ()))
 
 
 @dataclass(slots=True)
@@ -224,7 +155,7 @@ class Intents:
             writer=self.writer,
             written_at=to_micros(self.clock.now()),
         )
-        self._folder.put(_name(intent), intent)
+        self._folder.put(stored_name(intent), intent)
         return intent
 
     def _see(self, before: Listed, epoch: int) -> Listed:
@@ -254,7 +185,7 @@ class Intents:
             self._live.remove(live)
         with suppress(StoreError):
             for back in (1, 0) if live.intent.sequence > 1 else (0,):
-                self._folder.delete(_name(live.intent, back=back))
+                self._folder.delete(stored_name(live.intent, back=back))
 
     def close(self) -> None:
         """What no session uses is ended now."""
@@ -289,18 +220,11 @@ class Intents:
         after = msgspec.structs.replace(before, sequence=before.sequence + 1, written_at=now)
         with suppress(StoreError):  # tried again next time; until it works the intent grows old
             with suppress(ObjectExists):  # an earlier try arrived, although nobody said so
-                self._folder.put(_name(after), after)
+                self._folder.put(stored_name(after), after)
             live.intent = after
             # RACE: who lists while this goes on sees the one before at least, which stays one round longer.
             if before.sequence > 1:
-                self._folder.delete(_name(before, back=1))
-
-
-def adopted(admit: Admit, record: PointRecord) -> PointRecord:
-    """The record is a point from now on. Raises WriterRevoked when collection went on without its writer."""
-    if record.intent_id is not None and not admit(record.intent_id, record.point_id):
-        raise WriterRevoked(f"the writer of point {record.point_id} fell silent and was revoked")
-    return record
+                self._folder.delete(stored_name(before, back=1))
 
 
 class _Once:
@@ -330,58 +254,3 @@ def announce_old_writers(store: Opened, clock: Clock) -> None:
     """
     intents = Intents(store.backend, store.keys, store.vault_id, clock=clock, writer=OLD_WRITERS)
     intents.announce_for_others()
-
-
-class IntentFolder:
-    """All intents and revocations of a vault, as a collector sees them."""
-
-    def __init__(self, backend: Backend, keys: VaultKeys, vault_id: bytes) -> None:
-        self._intents = RecordFolder(backend, keys, vault_id, ObjectType.INTENT)
-        self._revocations = RecordFolder(backend, keys, vault_id, ObjectType.REVOCATION)
-
-    def live(self) -> list[Intent]:
-        """Raises Damaged: an intent that cannot be read may be anybody's."""
-        found = [self._find(intent_id) for intent_id in {name.partition(".")[0] for name in self._names()}]
-        return [intent for intent in found if intent is not None]
-
-    def _find(self, intent_id: str) -> Intent | None:
-        while True:
-            own = [name for name in self._names() if name.startswith(intent_id)]
-            if not own:
-                return None
-            with suppress(ObjectMissing):  # RACE: renewed or ended since it was listed
-                return self._intents.get(own[-1], Intent)
-
-    def _names(self) -> list[str]:
-        return list(self._intents.names())
-
-    def end(self, intent_id: str) -> None:
-        for name in self._names():
-            if name.startswith(intent_id):
-                self._intents.delete(name)
-
-    def revoke(self, revocation: Revocation) -> None:
-        """It is written down in the vault that nothing else stands under this intent; the first one holds."""
-        with suppress(ObjectExists):
-            self._revocations.put(revocation.intent_id, revocation)
-
-    def revoked(self) -> Iterator[Revocation]:
-        for name in self._revocations.names():
-            yield self._revocations.get(name, Revocation)
-
-
-def void_check(backend: Backend, keys: VaultKeys, vault_id: bytes) -> Callable[[PointRecord], bool]:
-    """Tells void records from points, by the revocations that are there now. A void one is no point: what it
-    needs may be gone. Raises Damaged."""
-    told = IntentFolder(backend, keys, vault_id).revoked()
-    revoked = {revocation.intent_id: frozenset(revocation.admitted) for revocation in told}
-    return lambda record: is_void(revoked, record.intent_id, record.point_id)
-
-
-def is_void(revoked: dict[str, frozenset[str]], intent_id: str | None, point_id: str) -> bool:
-    """Was this point's writer revoked before it was admitted?"""
-    return intent_id is not None and intent_id in revoked and point_id not in revoked[intent_id]
-
-
-def _name(intent: Intent, *, back: int = 0) -> str:
-    return f"{intent.intent_id}.{intent.sequence - back:08}"

@@ -13,7 +13,8 @@ from safehold.core.errors import Damaged, KeyMismatch
 from safehold.store.backends.contract import Backend
 from safehold.store.points.points import DELETION, STORAGE, UNDELETION, Amendment, PointRecord
 from safehold.store.sealed.keys import VaultKeys
-from safehold.store.writers.intents import Announcement, void_check
+from safehold.store.writers.intent_folder import void_check
+from safehold.store.writers.intents import Announcement
 from safehold.store.writers.tombstones import OpenTombstone
 
 # What a point that was ever deleted needs may be gone; of one in cold storage nothing but the tree is warm.
