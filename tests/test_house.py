@@ -86,14 +86,14 @@ def names_used(module: Path) -> tuple[tuple[int, str], ...]:
 
 def _names_used(module: Path) -> Iterator[tuple[int, str]]:
     """Every dotted name that a module uses, with its line, imports resolved: `from time import time` too."""
-    tree = tree_of(module)
+    nodes = list(ast.walk(tree_of(module)))
     origins = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.ImportFrom):
             origins |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
             origins |= {alias.asname: alias.name for alias in node.names if alias.asname}
-    for node in ast.walk(tree):
+    for node in nodes:
         if dotted := dotted_name(node):
             first, _, rest = dotted.partition(".")
             whole = ".".join(filter(None, (origins.get(first, first), rest)))

@@ -96,6 +96,7 @@ def test_what_cannot_be_healed_is_named_and_ends_with_1(data: Path, run: Run, tr
     assert run("store", "heal", "Default", "--from", "Nowhere").code == 1
 
 
+@pytest.mark.slow
 def test_an_index_and_rows_that_were_lost_are_made_again(data: Path, run: Run) -> None:
     arn = put_point(data, "p", TREE)
     put_point(data, "deleted", TREE)

@@ -201,6 +201,7 @@ def test_a_lost_folder_comes_back(house: House) -> None:
     assert contents(restored(house)) == before
 
 
+@pytest.mark.slow
 def test_a_worker_that_stops_leaves_no_writer_behind_that_collection_would_wait_for(
     house: House, tmp_path: Path
 ) -> None:

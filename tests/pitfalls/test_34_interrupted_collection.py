@@ -22,7 +22,7 @@ KEPT: Tree = {b"0": BIG[b"0"], b"a": b"alpha"}
 
 
 @pytest.mark.parametrize("operation", ["put", "rename", "delete"])
-@pytest.mark.parametrize("day", [2, 3, 10, 11])
+@pytest.mark.parametrize("day", [2, *(pytest.param(day, marks=pytest.mark.slow) for day in (3, 10, 11))])
 def test_a_run_that_is_cut_off_harms_nothing_and_is_made_good(operation: str, day: int) -> None:
     for call in (1, 2, 4, 8):
         world = VaultWorld()

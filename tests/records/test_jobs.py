@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
 from safehold.domain.jobs import Job, JobKind
 from safehold.records import jobs
 from safehold.records.engine import Catalog
@@ -56,6 +58,7 @@ def test_pages_are_newest_first_and_continue_where_they_ended(catalog: Catalog) 
     assert [job.id for job in first + rest] == ["j4", "j3", "j2", "j1", "j0"]
 
 
+@pytest.mark.slow
 def test_of_many_jobs_those_that_are_new_are_stored(catalog: Catalog) -> None:
     many = [a_job(f"j{number}", resource_arn=f"arn:{number}") for number in range(1500)]
     again = [a_job(f"k{number}", resource_arn=f"arn:{number}") for number in range(1499, 1502)]

@@ -221,6 +221,7 @@ def both_ends(operation: OperationModel, known: Mapping[str, Any]) -> Iterator[d
     yield smallest(operation, known)
 
 
+@pytest.mark.slow
 def test_what_is_asked_rightly_is_answered_as_the_model_says(bench: Bench) -> None:
     seen = ask_rightly(bench, "backup", both_ends)
     assert seen.faults == []

@@ -250,6 +250,7 @@ def _fitting(shape: Shape) -> st.SearchStrategy[Any]:
     return st.integers()
 
 
+@pytest.mark.slow
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.data())
 def test_any_json_is_read_or_refused(data: st.DataObject) -> None:

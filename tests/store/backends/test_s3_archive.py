@@ -96,6 +96,7 @@ def test_what_was_asked_for_before_is_on_its_way(stub: Stubber, backend: S3Backe
     stub.assert_no_pending_responses()
 
 
+@pytest.mark.slow
 def test_an_archive_without_room_for_requests_is_a_trouble_that_passes(
     stub: Stubber, backend: S3Backend
 ) -> None:

@@ -150,7 +150,9 @@ class Locked(Askew):
 
 @pytest.mark.parametrize("machine", [Askew, Locked])
 @pytest.mark.parametrize(
-    ("examples", "steps"), [(3, 12), pytest.param(12, 30, marks=pytest.mark.soak)], ids=["short", "long"]
+    ("examples", "steps"),
+    [pytest.param(3, 12, marks=pytest.mark.slow), pytest.param(12, 30, marks=pytest.mark.soak)],
+    ids=["short", "long"],
 )
 def test_clocks_that_jump_by_years_lose_nothing_and_keep_nothing(
     machine: type[Askew], examples: int, steps: int

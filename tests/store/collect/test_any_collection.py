@@ -252,9 +252,8 @@ class Vault(RuleBasedStateMachine):
             assert all(store.adopt_point(name) for name in needed)
 
 
-@pytest.mark.parametrize(
-    ("examples", "steps"), [(6, 14), pytest.param(60, 30, marks=pytest.mark.slow)], ids=["short", "long"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("examples", "steps"), [(6, 14), (60, 30)], ids=["short", "long"])
 def test_what_is_kept_comes_back_whole_and_what_is_dropped_is_freed(examples: int, steps: int) -> None:
     Vault.repacked = 0
     run_machine(Vault, examples=examples, steps=steps)

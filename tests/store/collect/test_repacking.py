@@ -187,6 +187,7 @@ def test_when_the_store_is_full_the_rest_of_the_run_counts() -> None:
     assert pack_bytes(world) < MIB
 
 
+@pytest.mark.slow
 def test_cut_off_anywhere_it_goes_on_and_nothing_is_lost() -> None:
     call = 0
     cut = True

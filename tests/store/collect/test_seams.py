@@ -135,6 +135,7 @@ def test_what_a_run_that_was_cut_off_left_in_place_is_purged_with_the_rest(
     assert not list(world.backend.list("amendments/"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("locks_amendments", [False, True])
 def test_a_deleted_point_stays_deleted_while_a_lock_keeps_its_objects(
     tmp_path: Path, locks_amendments: bool

@@ -171,6 +171,7 @@ def test_a_lookup_reads_one_block_and_an_absent_chunk_next_to_none() -> None:
     assert len(backend.calls) <= 20  # one in 5,000 looks as if it were there
 
 
+@pytest.mark.slow
 def test_entries_with_their_filter_and_table_take_no_more_than_64_bytes() -> None:
     folder = folder_on(MemoryBackend())
     known = random_ids(100_000)

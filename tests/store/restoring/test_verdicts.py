@@ -146,6 +146,7 @@ def fill(ids: IdSet, count: int) -> float:
     return peak / count
 
 
+@pytest.mark.slow
 def test_an_id_takes_a_few_bytes() -> None:
     assert fill(IdSet(), 100_000) < 40
 
@@ -167,6 +168,7 @@ def verify_peak(tree: Tree) -> int:
     return peak
 
 
+@pytest.mark.slow
 def test_memory_hardly_grows_with_the_number_of_files_in_a_folder() -> None:
     small, large = ({b"%06d" % n: b"%d" % n for n in range(count)} for count in (2000, 12_000))
     grown = verify_peak(large) - verify_peak(small)
