@@ -9,6 +9,7 @@ import pytest
 
 from safehold.core.errors import WriterRevoked
 from safehold.domain.items import PreviousTree
+from safehold.store.collect.roots import RootReader
 from safehold.store.soundness.verify import verify
 from safehold.store.writers.fences import MemoryFence
 from tests.store.collect.worlds import VaultWorld
@@ -69,3 +70,8 @@ def test_a_catalog_from_before_a_revocation_admits_nothing_that_is_void() -> Non
     with pytest.raises(WriterRevoked):
         world.store().adopt_point("late")
     assert world.store().adopt_point("kept") is not None
+
+
+def test_a_void_record_is_no_root(world: VaultWorld) -> None:
+    found = RootReader(world.store()).read(deleted_before=world.now)
+    assert (found.void, found.kept) == ({"late"}, {"kept"})
