@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import msgspec
 
 from safehold.connectors.contract import Capture, Content, Restore
 from safehold.domain.items import (
     CONTENT_KINDS,
+    AnyListing,
     Item,
     ItemKind,
     Listing,
+    NewListing,
     PreviousTree,
     Unchanged,
     join,
@@ -58,8 +61,14 @@ def take(capture: Capture, previous: MemoryPoint | None = None) -> MemoryPoint:
     point = MemoryPoint(_listed(capture.root()))
     for listing in walk_order(capture.listings()):
         items = []
+        together = _read_together(capture, listing) if isinstance(listing, NewListing) else {}
         for item in _items_of(listing, previous):
             path = join(listing.path, item.name)
+            if item.name in together:
+                point.read.append(path)
+                point.data[path] = together[item.name]
+                items.append(Item(item.name, item.kind, item.size_bytes, item.facts, b"here"))
+                continue
             settled = _settle(capture, listing.path, path, item, point, previous)
             if settled is not None:
                 items.append(settled)
@@ -75,8 +84,22 @@ def _listed(directory: Item) -> Item:
     return Item(directory.name, directory.kind, directory.size_bytes, directory.facts, b"listed")
 
 
-def _items_of(listing: Listing | Unchanged, previous: MemoryPoint | None) -> list[Item]:
-    if isinstance(listing, Listing):
+def _read_together(capture: Capture, listing: NewListing) -> dict[bytes, bytes]:
+    """The small files of a new directory by name; none where one of them is to be read by itself."""
+    told = zip(listing.names, listing.kinds, listing.sizes, strict=True)
+    small = [(name, size) for name, kind, size in told if kind == ItemKind.FILE and size <= SMALL_BYTES]
+    total = sum(size for _, size in small)
+    (data,) = capture.read_new([(listing, 0, len(listing.names), total)], most_bytes=SMALL_BYTES)
+    if data is None:
+        return {}
+    assert len(data) == total
+    ends = accumulate((size for _, size in small), initial=0)
+    starts = zip(small, ends, strict=False)
+    return {name: bytes(data[start : start + size]) for (name, size), start in starts}
+
+
+def _items_of(listing: AnyListing, previous: MemoryPoint | None) -> list[Item]:
+    if not isinstance(listing, Unchanged):
         return listing.items
     assert previous is not None
     items = list(previous.listing(listing.path).values())

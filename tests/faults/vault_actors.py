@@ -26,7 +26,7 @@ from safehold.store.soundness.verify import verify
 from safehold.store.upkeep.scrub import scrub
 from safehold.store.vault_store import VaultStore
 from safehold.store.writers.tombstones import Tombstones
-from safehold.store.writing import backup, packing, session
+from safehold.store.writing import loads, packing, session
 from tests.faults.collect_kill import DAY_SECONDS, Place, counts_of
 from tests.store.resumed import Attempt
 from tests.store.vaults import Tree, back_up, flat, restore
@@ -42,7 +42,7 @@ COPY_NAMED_BYTES = 60_000
 def make_small() -> None:
     """Small trees make objects of every kind, several packs among them. For a process of its own only."""
     session.COMBINED_BYTES = 20_000
-    backup.LOAD_ITEMS = 16
+    loads.LOAD_ITEMS = 16
     packing.PACK_BYTES = 100_000
     checking.PAUSE_SECONDS = 0.0
     copy_trees.WINDOW_BYTES = 30_000

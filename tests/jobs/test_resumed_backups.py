@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from safehold.connectors.contract import Capture, Content, Skip, SourceSpec, Taken
+from safehold.connectors.contract import Capture, Content, NewRun, Skip, SourceSpec, Taken
 from safehold.connectors.files.reading import READ_BYTES
 from safehold.connectors.registry import connector_of
 from safehold.core.errors import SourceError
@@ -27,7 +27,7 @@ from safehold.records import checkpoints, jobs
 from safehold.records.tables import job as job_table
 from safehold.store.sealed.chunking import BUFFER_BYTES
 from safehold.store.soundness.verify import verify
-from safehold.store.writing import backup
+from safehold.store.writing import backup, loads
 from tests.jobs.test_runners import House, contents, restored
 from tests.jobs.test_runners import house as house
 
@@ -40,7 +40,7 @@ ALWAYS = 1e-9
 
 @pytest.fixture(autouse=True)
 def small_loads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backup, "LOAD_ITEMS", LOAD_FILES)
+    monkeypatch.setattr(loads, "LOAD_ITEMS", LOAD_FILES)
     monkeypatch.setattr(backup, "AHEAD_LOADS", 1)
 
 
@@ -82,6 +82,11 @@ class CountedCapture:
     def read_whole(self, batch: Sequence[tuple[bytes, Item]]) -> Sequence[Taken | None]:
         found = self.inner.read_whole(batch)
         self.counting.count(sum(len(one[0]) for one in found if one is not None))
+        return found
+
+    def read_new(self, runs: Sequence[NewRun], *, most_bytes: int) -> Sequence[memoryview | None]:
+        found = self.inner.read_new(runs, most_bytes=most_bytes)
+        self.counting.count(sum(len(one) for one in found if one is not None))
         return found
 
     def open(self, directory: bytes, item: Item) -> tuple[Content, Item] | None:

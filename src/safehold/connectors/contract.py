@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
-from safehold.domain.items import Item, Listing, PreviousTree, Unchanged
+from safehold.domain.items import AnyListing, Item, NewListing, PreviousTree
 
 Taken: TypeAlias = tuple[bytes | memoryview, Item]  # an item's bytes, and the item as it was when read
+NewRun: TypeAlias = tuple[NewListing, int, int, int]  # its positions [first, end), bytes of the files wanted
 Skip = Callable[[bytes, str], None]  # (path, what happened): one item could not be taken or put back whole
 
 
@@ -101,11 +102,12 @@ class Capture(Protocol):
     def root(self) -> Item:
         """The root's own item: a directory (or, for one-item resources, a directory without facts)."""
 
-    def listings(self) -> Iterator[Listing | Unchanged]:
+    def listings(self) -> Iterator[AnyListing]:
         """Every directory once: depth first, in name order (see domain.items.walk_order).
 
         A directory of which nothing changed may come as `Unchanged` where the previous tree gives its items
-        `encoded`. An item that is known to be unchanged is the very object that the previous tree gave.
+        `encoded`, and one of which the previous tree has nothing as a `NewListing`. An item that is known to
+        be unchanged is the very object that the previous tree gave.
         Everything else has `content` None and is read through `read_whole` or `open`.
         """
 
@@ -114,6 +116,12 @@ class Capture(Protocol):
 
         Views may be of one buffer, which is never written to again. None for one that vanished (told by
         skip). Used for items that say they are at most a few MiB; longer ones are returned whole too.
+        """
+
+    def read_new(self, runs: Sequence[NewRun], *, most_bytes: int) -> Sequence[memoryview | None]:
+        """Of each run the bytes of all files that are at most so long, one after another, each as long as it
+        was listed; None where one of them is not as listed, or has facts that are not in its head: these
+        files are then asked for through `read_whole`. Called only with what `listings` gave.
         """
 
     def open(self, directory: bytes, item: Item) -> tuple[Content, Item] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -78,6 +78,44 @@ class Unchanged(msgspec.Struct, gc=False):
     size_bytes: int
 
 
+class NewListing(msgspec.Struct, gc=False):
+    """One directory of a capture of which the previous tree has nothing, told encoded: many cost little.
+
+    names   of all that is in it, in order
+    kinds   of each one byte: FILE or DIRECTORY, or 0 for what `others` has
+    heads   each item, encoded up to its content; of a file with the beginning of a content of one chunk, too
+    sizes   of each file; of anything else they mean nothing
+    others  by position, what is told as an item: anything but a plain file or directory; None if it is not
+            to be had (told by skip)
+    note    the connector's own, by which it finds the bytes again
+    """
+
+    path: bytes
+    names: list[bytes]
+    kinds: bytes
+    heads: list[bytes]
+    sizes: list[int]
+    others: dict[int, Item | None]
+    note: object
+
+    @property
+    def items(self) -> list[Item]:
+        """As a Listing has them; costly."""
+        found = [self._item(position) for position in range(len(self.names))]
+        return [item for item in found if item is not None]
+
+    def _item(self, position: int) -> Item | None:
+        if self.kinds[position] == ItemKind.FILE:
+            return self.file(position)
+        if self.kinds[position] == ItemKind.DIRECTORY:
+            return _decoder.decode(self.heads[position] + _NO_CONTENT)
+        return self.others[position]
+
+    def file(self, position: int) -> Item:
+        """A file of it as an item, its content not read."""
+        return _decoder.decode(self.heads[position][:-_CONTENT_HEAD_BYTES] + _NO_CONTENT)
+
+
 class ItemRow(NamedTuple):
     """What a search can ask of one item, as a search table holds it.
 
@@ -92,6 +130,9 @@ class ItemRow(NamedTuple):
     created_us: int | None = None
     etag: bytes | None = None
     version_id: bytes | None = None
+
+
+AnyListing: TypeAlias = Listing | NewListing | Unchanged
 
 
 class PreviousTree:
@@ -120,6 +161,19 @@ class PreviousTree:
 
 
 _decoder = msgspec.msgpack.Decoder(Item)
+_encoder = msgspec.msgpack.Encoder()
+_NO_CONTENT = b"\xc0"
+_CONTENT_HEAD_BYTES = 2  # of bytes shorter than 256: what they are, and how many
+
+
+def encode_item(item: Item) -> bytes:
+    """As `decode_item` reads it."""
+    return _encoder.encode(item)
+
+
+def with_content(head: bytes, content: bytes) -> bytes:
+    """A directory's head of a NewListing, with its content: the item encoded."""
+    return head + _encoder.encode(content)
 
 
 def decode_item(encoded: bytes) -> Item:
@@ -132,7 +186,7 @@ def join(directory: bytes, name: bytes) -> bytes:
     return directory + b"/" + name if directory else name
 
 
-def walk_order(listings: Iterator[Listing | Unchanged]) -> Iterator[Listing | Unchanged]:
+def walk_order(listings: Iterator[AnyListing]) -> Iterator[AnyListing]:
     """Pass listings through, refusing any that are not depth first in name order.
 
     The order is: a directory's listing, then those of its sub-directories in name order, each with all

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from safehold.connectors.contract import Connector, SourceSpec
 from safehold.connectors.files import kernel
 from safehold.connectors.files.connector import FilesConnector
+from safehold.connectors.files.kernel import Kernel
 from tests.connectors.files.trees import everything
 from tests.fixtures.run import run_folder
 from tools.treecmp import differences, snapshot
@@ -66,7 +68,10 @@ class FilesBench:
 @pytest.fixture(params=["compiled", "plain"])
 def empty_bench(tmp_path: Path, request: pytest.FixtureRequest) -> FilesBench:
     """A source over an empty folder; with the compiled library, and without it."""
-    load_kernel = kernel.load if request.param == "compiled" else lambda: None
+    return files_bench(tmp_path, kernel.load if request.param == "compiled" else lambda: None)
+
+
+def files_bench(tmp_path: Path, load_kernel: Callable[[], Kernel | None]) -> FilesBench:
     folder, places = tmp_path / "tree", tmp_path / "places"
     folder.mkdir()
     places.mkdir()

@@ -18,7 +18,7 @@ KIB = 1 << 10
 
 
 def file_of(listing: Listing | Unchanged, name: bytes) -> Item:
-    assert isinstance(listing, Listing)
+    assert not isinstance(listing, Unchanged)
     return next(item for item in listing.items if item.name == name)
 
 

@@ -269,9 +269,14 @@ def test_what_vanishes_or_turns_into_something_else_is_told(empty_bench: FilesBe
         assert [listing.items for listing in listings] == [[]]
     assert [name for name, found in got.items() if found is not None] == [b"stays"]
     told = dict(empty_bench.skipped)
-    assert set(told) == {b"gone", b"gone-large", b"to-link", b"to-fifo", b"to-folder", b"sub"}
+    # The compiled part lists folders ahead: it has seen that `sub` was empty while that was there.
+    assert isinstance(empty_bench.connector, FilesConnector)
+    is_ahead = empty_bench.connector._load_kernel() is not None
+    assert set(told) == {b"gone", b"gone-large", b"to-link", b"to-fifo", b"to-folder"} | (
+        set() if is_ahead else {b"sub"}
+    )
     assert "vanished" in told[b"gone"]
-    assert "vanished" in told[b"sub"]
+    assert is_ahead or "vanished" in told[b"sub"]
     assert "became something else" in told[b"to-link"]
     assert "became something else" in told[b"to-fifo"]
 

@@ -44,7 +44,7 @@ def kinds(bench: FilesBench, before: MemoryPoint) -> dict[bytes, type]:
 
 
 def listed_singly(bench: FilesBench, before: MemoryPoint) -> set[bytes]:
-    return {path for path, kind in kinds(bench, before).items() if kind is Listing}
+    return {path for path, kind in kinds(bench, before).items() if kind is not Unchanged}
 
 
 def first_backup(bench: FilesBench) -> MemoryPoint:

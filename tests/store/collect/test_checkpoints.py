@@ -20,7 +20,7 @@ from safehold.store.points.checkpoints import CheckpointFolder
 from safehold.store.sealed.chunking import chunk_id
 from safehold.store.soundness.verify import verify
 from safehold.store.writers.tombstones import Announced, Tombstones
-from safehold.store.writing import backup
+from safehold.store.writing import backup, loads
 from tests.store.collect.worlds import DAY, VaultWorld
 from tests.store.resumed import Attempt, Cut, killed_at, size_of
 from tests.store.troubled import AT_ONCE
@@ -46,7 +46,7 @@ ENOUGH = size_of(TREE) * 8 // 10
 
 @pytest.fixture(autouse=True)
 def small_loads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backup, "LOAD_ITEMS", 8)
+    monkeypatch.setattr(loads, "LOAD_ITEMS", 8)
     monkeypatch.setattr(backup, "AHEAD_LOADS", 1)
 
 

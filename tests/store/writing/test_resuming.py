@@ -19,7 +19,7 @@ from safehold.store.points.checkpoints import CheckpointFolder
 from safehold.store.points.locking import PointLock
 from safehold.store.sealed.chunking import BUFFER_BYTES
 from safehold.store.soundness.verify import verify
-from safehold.store.writing import backup
+from safehold.store.writing import backup, loads
 from safehold.store.writing.checkpointing import EVERY_SECONDS
 from tests.store.points.test_locking import assert_kept, kept
 from tests.store.resumed import Attempt, CountedSource, Cut, copy_of, killed_at, size_of
@@ -52,7 +52,7 @@ INTERVAL_BYTES = (EVERY + 3) * LOAD_FILES * FILE_BYTES
 @pytest.fixture(autouse=True)
 def small_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     """As with a large source: what is read at a time, and ahead, is a small part of it."""
-    monkeypatch.setattr(backup, "LOAD_ITEMS", LOAD_FILES)
+    monkeypatch.setattr(loads, "LOAD_ITEMS", LOAD_FILES)
     monkeypatch.setattr(backup, "AHEAD_LOADS", 1)
 
 

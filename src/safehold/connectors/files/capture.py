@@ -22,7 +22,7 @@ from safehold.connectors.files.reading import FileContent, Reader
 from safehold.connectors.files.settings import FilesSettings
 from safehold.connectors.files.walk import Gaps, Walk
 from safehold.core.errors import SourceDenied, SourceError, SourceMissing
-from safehold.domain.items import Item, ItemKind, Listing, PreviousTree, Unchanged
+from safehold.domain.items import AnyListing, Item, ItemKind, Listing, PreviousTree
 
 
 class FilesCapture:
@@ -67,6 +67,7 @@ class FilesCapture:
             skip=skip,
         )
         self.read_whole = reader.read_whole
+        self.read_new = reader.read_new
         self._open = reader.open
 
     def root(self) -> Item:
@@ -84,11 +85,11 @@ class FilesCapture:
         root = Item(b"", ItemKind.DIRECTORY, 0, facts)
         return with_attributes(root, attributes_of(descriptor))
 
-    def listings(self) -> Iterator[Listing | Unchanged]:
+    def listings(self) -> Iterator[AnyListing]:
         """See Capture.listings. Raises SourceMissing when the folder went away meanwhile."""
         self._tell_if_moved()
         for listing in self._walk.listings():
-            if isinstance(listing, Listing) and not listing.path and not listing.items:
+            if not listing.path and isinstance(listing, Listing) and not listing.items:
                 self._tell_if_emptied()
             yield listing
         # A tree that was unmounted or deleted under the walk looks empty from there on.

@@ -9,103 +9,10 @@
  * Called through ctypes (kernel.py); needs no header of Python, so that one build serves every version.
  */
 
-#define _GNU_SOURCE
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/xattr.h>
-#include <unistd.h>
+#include "listing.h"
 
 /* What kernel.py expects; to be counted up there and here with every change of what passes between the two. */
-const int safehold_interface = 4;
-
-static int64_t nanoseconds(struct timespec t) { return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec; }
-
-/* ---- taking: one folder's entries ------------------------------------------------------------------- */
-
-/* As kernel.py reads it: SEEN there. */
-struct seen {
-    int64_t name_offset, mode, uid, gid, size, mtime_ns, ctime_ns, ino, nlink, blocks, dev, rdev, error;
-};
-
-struct listing {
-    struct seen *rows;
-    char *names;
-    int64_t count, room, names_bytes, names_room;
-};
-
-static int add_name(struct listing *l, const char *name) {
-    int64_t length = (int64_t)strlen(name) + 1;
-    if (l->count == l->room) {
-        int64_t room = l->room ? 2 * l->room : 64;
-        struct seen *rows = realloc(l->rows, room * sizeof *rows);
-        if (!rows) return -1;
-        l->rows = rows, l->room = room;
-    }
-    if (l->names_bytes + length > l->names_room) {
-        int64_t room = 2 * l->names_room + length + 1024;
-        char *names = realloc(l->names, room);
-        if (!names) return -1;
-        l->names = names, l->names_room = room;
-    }
-    memcpy(l->names + l->names_bytes, name, length);
-    l->rows[l->count++].name_offset = l->names_bytes;
-    l->names_bytes += length;
-    return 0;
-}
-
-static int by_name(const void *a, const void *b, void *names) {
-    return strcmp((char *)names + ((const struct seen *)a)->name_offset,
-                  (char *)names + ((const struct seen *)b)->name_offset);
-}
-
-static void look(int folder, const char *name, struct seen *row) {
-    struct stat s;
-    if (fstatat(folder, name, &s, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT)) {
-        int64_t at = row->name_offset;
-        memset(row, 0, sizeof *row);
-        row->name_offset = at, row->error = errno;
-        return;
-    }
-    row->mode = s.st_mode, row->uid = s.st_uid, row->gid = s.st_gid, row->size = s.st_size;
-    row->mtime_ns = nanoseconds(s.st_mtim), row->ctime_ns = nanoseconds(s.st_ctim);
-    row->ino = (int64_t)s.st_ino, row->nlink = (int64_t)s.st_nlink, row->blocks = s.st_blocks;
-    row->dev = (int64_t)s.st_dev, row->rdev = (int64_t)s.st_rdev, row->error = 0;
-}
-
-static int read_names(int folder, struct listing *l) {
-    struct linux_dirent64 {
-        uint64_t ino;
-        int64_t off;
-        unsigned short length;
-        unsigned char type;
-        char name[];
-    };
-    static __thread char buffer[1 << 16] __attribute__((aligned(8)));
-    for (;;) {
-        long got = syscall(SYS_getdents64, folder, buffer, sizeof buffer);
-        if (got <= 0) return got ? errno : 0;
-        for (long at = 0; at < got;) {
-            struct linux_dirent64 *entry = (struct linux_dirent64 *)(buffer + at);
-            at += entry->length;
-            if (!strcmp(entry->name, ".") || !strcmp(entry->name, "..")) continue;
-            if (add_name(l, entry->name)) return ENOMEM;
-        }
-    }
-}
-
-static int read_sorted(int folder, struct listing *l) {
-    lseek(folder, 0, SEEK_SET);
-    int error = read_names(folder, l);
-    lseek(folder, 0, SEEK_SET); /* whoever reads this descriptor next begins at the beginning */
-    qsort_r(l->rows, l->count, sizeof *l->rows, by_name, l->names);
-    return error;
-}
+const int safehold_interface = 5;
 
 void safehold_free(void *rows, void *names) {
     free(rows);
@@ -234,9 +141,6 @@ static int take_item(struct reader *r, struct known *k) {
     return k->content.kind == BYTES || k->content.kind == NOTHING ? 0 : -1;
 }
 
-/* Numbers of ItemKind in domain/items.py; a file's other names (4) are for Python to tell. */
-enum { ITEM_FILE = 1, ITEM_FOLDER = 2 };
-
 static int64_t kind_of(mode_t mode) {
     switch (mode & S_IFMT) {
     case S_IFREG: return ITEM_FILE;
@@ -315,36 +219,6 @@ int safehold_same(int folder, const unsigned char *before, int64_t size, struct 
 }
 
 /* ---- taking: the bytes of small files --------------------------------------------------------------- */
-
-/* As kernel.py writes it: WANTED there. What the listing said of the file. */
-struct wanted {
-    int64_t folder, name_offset, size, mtime_ns, ctime_ns, ino;
-};
-
-static int open_quietly(int folder, const char *name) {
-    /* Not blocking: what was a file a moment ago may be a fifo now, and opening one waits for its other end. */
-    const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-    int file = openat(folder, name, flags | O_NOATIME);
-    if (file < 0 && errno == EPERM) file = openat(folder, name, flags); /* only the owner may ask for that */
-    return file;
-}
-
-static int is_as_listed(int file, const struct wanted *w) {
-    struct stat s;
-    return !fstat(file, &s) && S_ISREG(s.st_mode) && s.st_size == w->size && (int64_t)s.st_ino == w->ino &&
-           nanoseconds(s.st_mtim) == w->mtime_ns && nanoseconds(s.st_ctim) == w->ctime_ns;
-}
-
-static int read_all(int file, char *to, int64_t size) {
-    int64_t done = 0;
-    while (done < size) {
-        ssize_t got = read(file, to + done, size - done);
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) return -1;
-        done += got;
-    }
-    return 0;
-}
 
 /*
  * Read files whole into `bytes`, one after another, each as long as listed.

@@ -10,7 +10,7 @@ import ctypes
 import struct
 import threading
 from collections.abc import Callable, Sequence
-from ctypes import POINTER, Structure, byref, c_char_p, c_int, c_int64, c_void_p
+from ctypes import POINTER, Array, Structure, byref, c_char, c_char_p, c_int, c_int64, c_void_p
 from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from safehold.connectors.files.facts import Seen
 from safehold.domain.items import Item
 
 LIBRARY = Path(__file__).with_name("libkernel.so")
-INTERFACE = 4  # see kernel.c
+INTERFACE = 5  # see kernel.c
 
 ROOM_BYTES = 64 << 10  # for listings of some 500 entries; longer ones get more, of which little is kept
 KEPT_ROOM_BYTES = 1 << 20
@@ -64,7 +64,7 @@ class _Room:
         self.size = size
         buffer = bytearray(size)
         self.bytes = memoryview(buffer)
-        self.pointer = (ctypes.c_char * size).from_buffer(buffer)
+        self.pointer = (c_char * size).from_buffer(buffer)
         self.told = (c_int64 * 2)()
 
 
@@ -83,6 +83,18 @@ class Kernel:
         self._read = library.safehold_read
         self._read.argtypes = [c_char_p, c_int64, c_char_p, c_void_p, c_void_p]
         self._read.restype = None
+        self._walk = library.safehold_walk
+        self._walk.argtypes = [c_int, c_char_p, c_int64, c_int64]
+        self._walk.restype = c_void_p
+        self._walk_on = library.safehold_walk_on
+        self._walk_on.argtypes = [c_void_p, c_void_p, c_int64, POINTER(c_int64)]
+        self._walk_on.restype = c_int64
+        self._walk_end = library.safehold_walk_end
+        self._walk_end.argtypes = [c_void_p]
+        self._walk_end.restype = None
+        self._read_new = library.safehold_read_new
+        self._read_new.argtypes = [c_int, c_char_p, c_int64, c_int64, c_void_p, c_void_p]
+        self._read_new.restype = None
         self._write = library.safehold_write
         self._write.argtypes = [c_char_p, c_int64, c_char_p, POINTER(c_char_p), c_int, c_void_p]
         self._write.restype = None
@@ -130,8 +142,36 @@ class Kernel:
             wanted += (folder, name_offset, item.size_bytes, facts["t"], facts["c"], facts["i"])  # type: ignore[arg-type]
             name_offset += len(item.name) + 1
         status = ctypes.create_string_buffer(len(files))
-        to = (ctypes.c_char * len(buffer)).from_buffer(buffer)
+        to = (c_char * len(buffer)).from_buffer(buffer)
         self._read(struct.pack(f"={len(wanted)}q", *wanted), len(files), names, to, status)
+        return status.raw
+
+    def walk(self, folder: int, path: bytes, racy_from_ns: int) -> int | None:
+        """A walk from an open folder on, which is then the walk's; None without memory for it."""
+        pointer: int | None = self._walk(folder, path, len(path), racy_from_ns)
+        return pointer
+
+    def walk_on(self, walk: int, room: Array[c_char]) -> int:
+        """The next folders, put into the room: how many bytes they are, 0 at the end; or less than 0: so much
+        room, negated, is needed. See walking.c for what they look like. Raises MemoryError.
+        """
+        told = c_int64()
+        used: int = self._walk_on(walk, room, len(room), byref(told))
+        if not told.value:
+            raise MemoryError
+        return used
+
+    def walk_end(self, walk: int) -> None:
+        self._walk_end(walk)
+
+    def read_new(self, root: int, runs: bytes, count: int, most_bytes: int, buffer: bytearray) -> bytes:
+        """Read files of folders that a walk told into the buffer. Returns of each run whether all is as told.
+
+        runs  see struct run in walking.c
+        """
+        status = ctypes.create_string_buffer(count)
+        to = (c_char * len(buffer)).from_buffer(buffer)
+        self._read_new(root, runs, count, most_bytes, to, status)
         return status.raw
 
     def write(

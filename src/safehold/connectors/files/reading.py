@@ -7,12 +7,13 @@ import os
 import stat
 from collections.abc import Collection, Iterator, Sequence
 
-from safehold.connectors.contract import Skip, Taken
+from safehold.connectors.contract import NewRun, Skip, Taken
 from safehold.connectors.files.facts import Seen, attributes_of, file_item, has_holes, with_attributes
 from safehold.connectors.files.folders import Folders, runs_of_folders
 from safehold.connectors.files.kernel import DONE, Kernel
+from safehold.connectors.files.new_folders import Entries, read_new
 from safehold.connectors.files.trouble import why_not_taken
-from safehold.domain.items import Item, join
+from safehold.domain.items import Item, NewListing, join
 
 READ_BYTES = 4 << 20  # at most so many at once: whoever is told of the progress may end it between two
 _TRIES = 3  # a file that changed while it was read is read again; after that what was had is kept
@@ -49,6 +50,12 @@ class Reader:
         for run in runs_of_folders(batch, _directory):
             found += self._read_run(self._kernel, run)
         return found
+
+    def read_new(self, runs: Sequence[NewRun], *, most_bytes: int) -> list[memoryview | None]:
+        """See Capture.read_new."""
+        assert self._kernel is not None, "without it nothing is listed as new"
+        wanted = [(_entries(listing), first, end, size) for listing, first, end, size in runs]
+        return read_new(self._kernel, self._folders.root, wanted, most_bytes)
 
     def _read_run(self, kernel: Kernel, run: Sequence[tuple[bytes, Item]]) -> list[Taken | None]:
         """Files of so few folders that all of these can be open at once."""
@@ -208,6 +215,11 @@ class FileContent:
             if error.errno == errno.EINVAL:  # the file system does not tell: all of it is data
                 return position if what == os.SEEK_DATA else size
             raise
+
+
+def _entries(listing: NewListing) -> Entries:
+    assert isinstance(listing.note, Entries), "the listing is of another capture"
+    return listing.note
 
 
 def _directory(entry: tuple[bytes, Item]) -> bytes:

@@ -6,6 +6,7 @@ import errno
 import math
 import os
 from collections.abc import Callable, Iterator
+from itertools import chain
 from operator import itemgetter
 from typing import TypeAlias
 
@@ -22,9 +23,20 @@ from safehold.connectors.files.facts import (
 from safehold.connectors.files.folders import Folders
 from safehold.connectors.files.kernel import Kernel
 from safehold.connectors.files.mounts import TrustedDevices
+from safehold.connectors.files.new_folders import NewFolder, left, walk_new
 from safehold.connectors.files.patterns import Patterns
 from safehold.connectors.files.trouble import why_not_taken
-from safehold.domain.items import Item, ItemKind, Listing, PreviousTree, Unchanged, decode_item, join
+from safehold.domain.items import (
+    AnyListing,
+    Item,
+    ItemKind,
+    Listing,
+    NewListing,
+    PreviousTree,
+    Unchanged,
+    decode_item,
+    join,
+)
 
 _DEVICES = (ItemKind.CHARACTER_DEVICE, ItemKind.BLOCK_DEVICE)
 _KIND_BITS = 0o170000  # what stat.S_IFMT keeps, without a call for each entry
@@ -83,7 +95,9 @@ class Walk:
         kernel: Kernel | None,
     ) -> None:
         self._look_at = looking(kernel)
-        self._same_as = kernel.same if kernel is not None and patterns.keep_all else None
+        compiled = kernel if patterns.keep_all else None
+        self._kernel = compiled
+        self._same_as = compiled.same if compiled is not None else None
         self.links: dict[tuple[int, int], bytes] = {}
         self._folders = folders
         self._previous = previous
@@ -96,13 +110,68 @@ class Walk:
         self._skip = skip
         self._mount_points: set[bytes] = set()
 
-    def listings(self) -> Iterator[Listing | Unchanged]:
+    def listings(self) -> Iterator[AnyListing]:
         waiting = [(b"", self._previous.root())]
         while waiting:
             path, before = waiting.pop()
+            if before is None and self._is_new(path):
+                yield from self._new(path)
+                continue
             listing = (self._unchanged(path, before) if before is not None else None) or self._listing(path)
             yield listing
             waiting.extend((join(path, name), before) for name, before in reversed(self._below(listing)))
+
+    def _is_new(self, path: bytes) -> bool:
+        """Can the compiled part walk it and all that is below it?"""
+        is_known = self._kernel is None or path in self._mount_points or self._previous.listing(path)
+        return not is_known
+
+    def _new(self, path: bytes) -> Iterator[AnyListing]:
+        walks = [self._walk_new(path)]  # under way, the deepest last
+        while walks:
+            told = next(walks[-1], None)
+            if told is None:
+                walks.pop()
+            elif not told.is_left:
+                yield self._new_listing(told)
+            else:
+                listing = self._listing(told.path)
+                yield listing
+                below = [join(told.path, name) for name, _ in self._below(listing)]
+                walks.append(chain.from_iterable(map(self._walk_new, below)))
+
+    def _walk_new(self, path: bytes) -> Iterator[NewFolder]:
+        if self._kernel is None or not self._is_new(path):
+            yield left(path)
+            return
+        try:
+            folder = self._folders.descriptor(path)
+        except OSError:
+            yield left(path)
+            return
+        yield from walk_new(self._kernel, folder, path, self._racy_from_ns)
+
+    def _new_listing(self, told: NewFolder) -> NewListing:
+        others: dict[int, Item | None] = {}
+        position = told.kinds.find(0)
+        while position >= 0:
+            assert told.entries is not None, "it is not left"
+            name, seen = told.names[position], told.entries.seen(position)
+            others[position] = self._other_of_new(told.path, name, seen)
+            position = told.kinds.find(0, position + 1)
+        return NewListing(
+            told.path, told.names, told.kinds, told.heads, told.sizes, others, note=told.entries
+        )
+
+    def _other_of_new(self, path: bytes, name: bytes, seen: Seen) -> Item | None:
+        try:
+            if seen.error:
+                raise OSError(seen.error, os.strerror(seen.error))
+            kind = KINDS[seen.mode & _KIND_BITS]
+            return self._item(path, self._folders.descriptor(path), name, kind, seen, None)
+        except OSError as error:
+            self._skip(join(path, name), why_not_taken(error))
+            return None
 
     def _below(self, listing: Listing | Unchanged) -> list[tuple[bytes, Item | None]]:
         """The sub-directories' names, each with its item of the previous tree if it was there."""

@@ -8,8 +8,7 @@ Page: [0, [item, ...]] for a leaf, [level, [[first name, page id], ...]] above.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from blake3 import blake3
@@ -24,8 +23,6 @@ PAGE_MAX_BYTES = 128 << 10
 BOUNDARY = 256  # one name in so many ends a page: pages of about 32 KiB
 MAX_LEVEL = 12
 LEAF_HEAD_BYTES = 2  # an array of two, and level 0: the array of items follows
-
-T = TypeVar("T")
 
 
 class Leaf(msgspec.Struct, array_like=True):
@@ -60,34 +57,50 @@ class PageCutter:
 
 def write_directory(items: Sequence[Item], cutter: PageCutter, put_page: PutPage) -> bytes:
     """Store a directory's items, sorted by name; returns its root page's id, b"" when it is empty."""
-    if not items:
+    return write_encoded([item.name for item in items], list(map(_encoder.encode, items)), cutter, put_page)
+
+
+def write_encoded(
+    names: Sequence[bytes], encoded: Sequence[bytes], cutter: PageCutter, put_page: PutPage
+) -> bytes:
+    """As `write_directory`, of items that are encoded already."""
+    if not names:
         return b""
-    whole = _encoder.encode(Leaf(0, list(items)))
-    if len(whole) <= PAGE_MIN_BYTES:
-        return put_page(whole)
-    leaves = _cut(items, _encoder.encode, lambda item: item.name, cutter)
-    children = [Child(page[0].name, put_page(_encoder.encode(Leaf(0, page)))) for page in leaves]
-    level = 1
-    while len(children) > 1:
-        pages = _cut(children, _encoder.encode, lambda child: child.name, cutter)
-        children = [Child(page[0].name, put_page(_encoder.encode(Inner(level, page)))) for page in pages]
+    if sum(map(len, encoded)) <= PAGE_MIN_BYTES:
+        whole = _page(0, encoded)
+        if len(whole) <= PAGE_MIN_BYTES:
+            return put_page(whole)
+    level = 0
+    while True:
+        pages = list(_cut(names, encoded, cutter))
+        ids = [put_page(_page(level, encoded[start:end])) for start, end in pages]
+        if len(pages) == 1:
+            return ids[0]
+        names = [names[start] for start, _ in pages]
+        encoded = list(map(_encoder.encode, map(Child, names, ids)))
         level += 1
-    return children[0].page_id
 
 
-def _cut(
-    entries: Sequence[T], encode: Callable[[T], bytes], name: Callable[[T], bytes], cutter: PageCutter
-) -> Iterator[list[T]]:
-    page: list[T] = []
-    size = 0
-    for entry in entries:
-        page.append(entry)
-        size += len(encode(entry))
-        if size >= PAGE_MAX_BYTES or (size >= PAGE_MIN_BYTES and cutter.ends(name(entry))):
-            yield page
-            page, size = [], 0
-    if page:
-        yield page
+def _page(level: int, entries: Sequence[bytes]) -> bytes:
+    """As a Leaf or Inner with those entries is encoded."""
+    count = len(entries)
+    if count < 16:
+        head = (0x90 + count).to_bytes(1, "big")
+    else:
+        head = b"\xdc" + count.to_bytes(2, "big") if count < 1 << 16 else b"\xdd" + count.to_bytes(4, "big")
+    return b"".join((b"\x92", level.to_bytes(1, "big"), head, *entries))
+
+
+def _cut(names: Sequence[bytes], encoded: Sequence[bytes], cutter: PageCutter) -> Iterator[tuple[int, int]]:
+    """Which entries make a page each."""
+    start = size = 0
+    for position, entry in enumerate(encoded):
+        size += len(entry)
+        if size >= PAGE_MAX_BYTES or (size >= PAGE_MIN_BYTES and cutter.ends(names[position])):
+            yield start, position + 1
+            start, size = position + 1, 0
+    if start < len(encoded):
+        yield start, len(encoded)
 
 
 def read_directory(root_id: bytes, get_page: GetPage, *, after: bytes = b"") -> Iterator[Item]:

@@ -12,24 +12,45 @@ from functools import partial
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from safehold.core.errors import Damaged, ObjectMissing
-from safehold.domain.items import CONTENT_KINDS, Item, ItemKind, Listing, PreviousTree, Unchanged, walk_order
+from safehold.domain.items import (
+    CONTENT_KINDS,
+    AnyListing,
+    Item,
+    ItemKind,
+    Listing,
+    NewListing,
+    PreviousTree,
+    Unchanged,
+    walk_order,
+)
 from safehold.store.points.checkpoints import Unfinished
 from safehold.store.points.points import PointStats
 from safehold.store.sealed.chunking import SMALL_BYTES, InMemory, Readable
 from safehold.store.trees.contents import GetPage, Part, encode_content, encode_pages, page_parts
 from safehold.store.trees.trees import PageCutter
+from safehold.store.writing import loads
 from safehold.store.writing.checkpointing import Checkpointing
-from safehold.store.writing.reading import Batch, ItemReader, ReadItem, Take
+from safehold.store.writing.loads import (
+    Read,
+    ReadItem,
+    ReadRun,
+    Segment,
+    is_small,
+    read_items,
+    read_segments,
+    segments_of,
+    segments_of_new,
+    together,
+)
+from safehold.store.writing.reading import ItemReader
 from safehold.store.writing.resuming import BEGUN
 from safehold.store.writing.session import Session
-from safehold.store.writing.tree_writer import Known, TreeWriter
+from safehold.store.writing.tree_writer import Known, OpenNew, TreeWriter
 from safehold.store.writing.volumes import PAGE_BLOCKS, Blocks, VolumeTaker
 from safehold.store.writing.volumes import Known as KnownVolume
 
 AHEAD_BYTES = 16 << 20
 AHEAD_LOADS = 32
-LOAD_ITEMS = 256
-LOAD_BYTES = 1 << 20
 
 Advance = Callable[[int, int], None]  # (items, bytes) further; may raise to stop the job
 
@@ -49,40 +70,23 @@ class Resumable(Protocol):
     def skip_to(self, offset: int) -> None: ...
 
 
-class Source(Protocol):
+class Source(loads.Source, Protocol):
     """What of a capture is needed here; connectors/contract.py describes it in full."""
 
     def root(self) -> Item: ...
 
-    def listings(self) -> Iterator[Listing | Unchanged]: ...
-
-    def read_whole(self, batch: Batch) -> Sequence[tuple[bytes | memoryview, Item] | None]: ...
+    def listings(self) -> Iterator[AnyListing]: ...
 
     def open(self, directory: bytes, item: Item) -> tuple[Bytes, Item] | None: ...
 
     def open_volume(self, item: Item, before: Item | None) -> Volume: ...
 
 
-class _Segment(NamedTuple):
-    """A run of a listing's items; huge directories come in several. `wanted`: those that are read ahead."""
-
-    listing: Listing | Unchanged
-    known: Known
-    start: int
-    end: int
-    wanted: list[int]  # their positions in the listing
-    size: int  # their bytes
-
-    def batch(self) -> Batch:
-        listing = self.listing
-        return [(listing.path, listing.items[p]) for p in self.wanted] if isinstance(listing, Listing) else []
-
-
 class _Load(NamedTuple):
     """Neighbouring segments whose small items are read together."""
 
-    segments: list[_Segment]
-    take: Take
+    segments: list[Segment]
+    take: Callable[[], list[Read]]
     size: int
 
 
@@ -145,7 +149,7 @@ class Backup:
         """Take everything in; returns the root item with its tree. Raises SourceError, StoreError."""
         if self._checkpoints is not None:
             self._checkpoints.begin()
-        with ItemReader(self._source.read_whole, self._key) as reader:
+        with ItemReader() as reader:
             for load in self._read_ahead(reader):
                 self._take(load)
         self._session.stats.items += 1
@@ -159,10 +163,13 @@ class Backup:
         """Loads in order, being read; so many bytes ahead of whoever takes them."""
         ahead: deque[_Load] = deque()
         ahead_bytes = 0
-        for segments in _together(self._segments()):
-            size = sum(segment.size for segment in segments)
-            wanted = [wanted for segment in segments for wanted in segment.batch()]
-            ahead.append(_Load(segments, reader.start(wanted, size), size))
+        for segments in together(self._segments()):
+            size = sum([segment.size for segment in segments])
+            count = sum([len(segment.wanted) for segment in segments])
+            read = partial(read_segments, self._source, self._key, segments)
+            # With nothing to read, nobody is asked.
+            take = reader.start(read, count, size) if count else read
+            ahead.append(_Load(segments, take, size))
             ahead_bytes += size
             while ahead_bytes > AHEAD_BYTES or len(ahead) > AHEAD_LOADS:
                 oldest = ahead.popleft()
@@ -170,18 +177,21 @@ class Backup:
                 yield oldest
         yield from ahead
 
-    def _segments(self) -> Iterator[_Segment]:
+    def _segments(self) -> Iterator[Segment]:
         for listing in walk_order(self._source.listings()):
+            if isinstance(listing, NewListing):
+                yield from segments_of_new(listing)
+                continue
             if isinstance(listing, Unchanged):
                 if not self._session.has_gaps:
-                    yield _Segment(listing, {}, 0, listing.items, [], 0)
+                    yield Segment(listing, {}, 0, listing.items, [], 0)
                     continue
                 listing = Listing(listing.path, list(self._previous.listing(listing.path).values()))
             # ORDER: asked for here, where the source has just asked, too: the items are the very same ones.
             known = self._previous.listing(listing.path)
             if self._resumed is not None:
                 listing = self._resumed.opened(listing)  # what it stands for is to be read
-            yield from _segments_of(self._without_lost(listing), known)
+            yield from segments_of(self._without_lost(listing), known)
 
     def _without_lost(self, listing: Listing) -> Listing:
         """The listing, where what an unchanged item refers to is gone from the vault: to be read again."""
@@ -201,35 +211,90 @@ class Backup:
         return Listing(listing.path, items)
 
     def _take(self, load: _Load) -> None:
-        reads = iter(load.take())
-        for segment in load.segments:
-            self._take_segment(segment, reads)
+        for segment, read in zip(load.segments, load.take(), strict=True):
+            self._take_segment(segment, read)
         if self._checkpoints is not None and self._checkpoints.is_due():
             self._checkpoints.make(self._root_item(self._trees.so_far()))
         self._advance(sum(segment.end - segment.start for segment in load.segments), load.size)
 
-    def _take_segment(self, segment: _Segment, reads: Iterator[ReadItem]) -> None:
-        listing = segment.listing
-        known = segment.known
-        stats = self._session.stats
-        if isinstance(listing, Unchanged):
-            self._trees.pass_over(listing)
-            stats.files += listing.files
-            stats.total_bytes += listing.size_bytes
-            return
+    def _take_segment(self, segment: Segment, read: Read) -> None:
+        if isinstance(segment.listing, Unchanged):
+            self._pass_over(segment.listing)
+        elif isinstance(segment.listing, NewListing):
+            self._take_new(segment, segment.listing, read)
+        else:
+            self._take_listed(segment, segment.listing, read)
+
+    def _pass_over(self, listing: Unchanged) -> None:
+        self._trees.pass_over(listing)
+        self._session.stats.files += listing.files
+        self._session.stats.total_bytes += listing.size_bytes
+
+    def _take_listed(self, segment: Segment, listing: Listing, reads: Read) -> None:
+        known, stats = segment.known, self._session.stats
+        assert isinstance(reads, list), "runs are read of new directories alone"
         opened = self._trees.enter(listing, known) if segment.start == 0 else self._trees.current
-        for position in segment.wanted:
-            opened.items[position] = self._take_small(known, next(reads))
+        for position, read in zip(segment.wanted, reads, strict=True):
+            opened.items[position] = self._take_small(known, read)
         for position in range(segment.start, segment.end):
             item = listing.items[position]
             if item.kind in CONTENT_KINDS:
                 stats.files += 1
-                if item.content is None and item.kind == ItemKind.VOLUME:
-                    opened.items[position] = self._take_volume(listing.path, known, item)
-                elif item.content is None and item.size_bytes > SMALL_BYTES:
-                    opened.items[position] = self._take_large(listing.path, known, item)
+                if item.content is None and not is_small(item):
+                    opened.items[position] = self._take_long(listing.path, known, item)
                 settled = opened.items[position]
                 stats.total_bytes += settled.size_bytes if settled is not None else 0
+
+    def _take_new(self, segment: Segment, listing: NewListing, read: Read) -> None:
+        opened = self._trees.enter_new(listing) if segment.start == 0 else self._trees.current_new
+        if isinstance(read, ReadRun):
+            self._take_run(opened, segment.wanted, read)
+        else:
+            for position, one in zip(segment.wanted, read, strict=True):
+                self._settle_new(opened, position, self._take_small({}, one))
+        for position in range(segment.start, segment.end):
+            if listing.kinds[position] == ItemKind.FILE and listing.sizes[position] > SMALL_BYTES:
+                taken = self._take_long(listing.path, {}, listing.file(position))
+                self._settle_new(opened, position, taken)
+            elif not listing.kinds[position]:
+                self._take_other(opened, listing, position)
+
+    def _take_run(self, opened: OpenNew, wanted: Sequence[int], run: ReadRun) -> None:
+        # In names of their own: this runs for each small file of a first backup.
+        add, data = self._session.add_chunk, run.data
+        heads, encoded = opened.listing.heads, opened.encoded
+        at = 0
+        for position, length, identity in zip(wanted, run.lengths, run.ids, strict=True):
+            if length:
+                add(identity, data[at : at + length])
+                at += length
+            encoded[position] = heads[position] + identity
+        stats = self._session.stats
+        stats.files += len(wanted)
+        stats.read_items += len(wanted)
+        stats.read_bytes += at
+        stats.total_bytes += at
+
+    def _take_other(self, opened: OpenNew, listing: NewListing, position: int) -> None:
+        item = listing.others[position]
+        if item is None or item.kind not in CONTENT_KINDS:
+            opened.settle(position, item)
+            return
+        if is_small(item):  # a file of several names, say
+            (read,) = read_items(self._source, self._key, [(listing.path, item)])
+            self._settle_new(opened, position, self._take_small({}, read))
+        else:
+            self._settle_new(opened, position, self._take_long(listing.path, {}, item))
+
+    def _settle_new(self, opened: OpenNew, position: int, item: Item | None) -> None:
+        """A file, taken in; None if it vanished."""
+        opened.settle(position, item)
+        self._session.stats.files += 1
+        self._session.stats.total_bytes += item.size_bytes if item is not None else 0
+
+    def _take_long(self, directory: bytes, known: Known, item: Item) -> Item | None:
+        take = self._take_volume if item.kind == ItemKind.VOLUME else self._take_large
+        return take(directory, known, item)
 
     def _take_small(self, known: Known, read: ReadItem) -> Item | None:
         item = read.item
@@ -325,39 +390,3 @@ class Backup:
             # Everything that marks a change says "unchanged", and the bytes differ.
             self._session.stats.surprises += 1
         return settled
-
-
-def _is_small(item: Item) -> bool:
-    """Is it yet to be read, and at once?"""
-    is_stream = item.kind in CONTENT_KINDS and item.kind != ItemKind.VOLUME
-    return item.content is None and is_stream and item.size_bytes <= SMALL_BYTES
-
-
-def _segments_of(listing: Listing, known: Known) -> Iterator[_Segment]:
-    """The listing in one segment or several, none with more to read than one load should have."""
-    start = size = 0
-    wanted: list[int] = []
-    for position, item in enumerate(listing.items):
-        if _is_small(item):
-            wanted.append(position)
-            size += item.size_bytes
-            if size >= LOAD_BYTES or len(wanted) >= LOAD_ITEMS:
-                yield _Segment(listing, known, start, position + 1, wanted, size)
-                start, wanted, size = position + 1, [], 0
-    if start < len(listing.items) or not listing.items:
-        yield _Segment(listing, known, start, len(listing.items), wanted, size)
-
-
-def _together(segments: Iterator[_Segment]) -> Iterator[list[_Segment]]:
-    """Small segments in groups: a tree of many small directories costs no more than one large directory."""
-    group: list[_Segment] = []
-    items = size = 0
-    for segment in segments:
-        group.append(segment)
-        items += segment.end - segment.start
-        size += segment.size
-        if size >= LOAD_BYTES or items >= LOAD_ITEMS:
-            yield group
-            group, items, size = [], 0, 0
-    if group:
-        yield group

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from operator import is_
 from typing import TypeAlias
 
-from safehold.domain.items import CONTENT_KINDS, Item, ItemKind, Listing, PreviousTree, Unchanged
+from safehold.domain.items import (
+    CONTENT_KINDS,
+    Item,
+    ItemKind,
+    Listing,
+    NewListing,
+    PreviousTree,
+    Unchanged,
+    encode_item,
+    with_content,
+)
 from safehold.store.trees.contents import GetPage
-from safehold.store.trees.trees import PageCutter, read_directory, write_directory
+from safehold.store.trees.trees import PageCutter, read_directory, write_directory, write_encoded
 from safehold.store.writing.resuming import ResumedTree
 from safehold.store.writing.session import Session
 
@@ -27,6 +38,19 @@ class OpenDirectory:
 
 
 @dataclass(slots=True)
+class OpenNew:
+    """A directory that is new, of which `encoded` has what is settled."""
+
+    path: bytes
+    listing: NewListing
+    encoded: list[bytes | None]
+    roots: dict[bytes, bytes] = field(default_factory=dict)
+
+    def settle(self, position: int, item: Item | None) -> None:
+        self.encoded[position] = None if item is None else encode_item(item)
+
+
+@dataclass(slots=True)
 class _OpenUnchanged:
     """A directory that is the one of the previous point, unless something below it is not."""
 
@@ -34,6 +58,9 @@ class _OpenUnchanged:
     listing: Unchanged
     known: Known  # of what is in it, the directories
     roots: dict[bytes, bytes] = field(default_factory=dict)
+
+
+_Open: TypeAlias = OpenDirectory | OpenNew | _OpenUnchanged
 
 
 class TreeWriter:
@@ -46,13 +73,19 @@ class TreeWriter:
         self._previous = previous
         self._cutter = cutter
         self._get_page = get_page
-        self._stack: list[OpenDirectory | _OpenUnchanged] = []
+        self._stack: list[_Open] = []
         self._root_page = b""
         self._resumed = previous if isinstance(previous, ResumedTree) else None
 
     def enter(self, listing: Listing, known: Known) -> OpenDirectory:
         self._close_beside(listing.path)
         opened = OpenDirectory(listing.path, list(listing.items), known)
+        self._stack.append(opened)
+        return opened
+
+    def enter_new(self, listing: NewListing) -> OpenNew:
+        self._close_beside(listing.path)
+        opened = OpenNew(listing.path, listing, [None] * len(listing.names))
         self._stack.append(opened)
         return opened
 
@@ -65,7 +98,13 @@ class TreeWriter:
     def current(self) -> OpenDirectory:
         """The one entered last."""
         opened = self._stack[-1]
-        assert isinstance(opened, OpenDirectory), "there is nothing to settle in an unchanged directory"
+        assert isinstance(opened, OpenDirectory), "there are no items to settle in it"
+        return opened
+
+    @property
+    def current_new(self) -> OpenNew:
+        opened = self._stack[-1]
+        assert isinstance(opened, OpenNew), "it is not new"
         return opened
 
     def finish(self) -> bytes:
@@ -80,8 +119,12 @@ class TreeWriter:
         root_page, below = b"", None
         for opened in reversed(self._stack):
             roots = opened.roots if below is None else {**opened.roots, below: root_page}
-            items = list(self._settled_so_far(opened, roots))
-            root_page = write_directory(items, self._cutter, self._session.put_page)
+            if isinstance(opened, OpenNew):
+                names, encoded = _entries_of(opened, partial(self._root_so_far, opened.path, roots=roots))
+                root_page = write_encoded(names, encoded, self._cutter, self._session.put_page)
+            else:
+                items = list(self._settled_so_far(opened, roots))
+                root_page = write_directory(items, self._cutter, self._session.put_page)
             below = opened.path.rpartition(b"/")[2]
         return root_page
 
@@ -112,7 +155,10 @@ class TreeWriter:
 
     def _close(self) -> None:
         done = self._stack.pop()
-        root_page = self._passed_over(done) if isinstance(done, _OpenUnchanged) else self._settled(done)
+        if isinstance(done, OpenNew):
+            root_page = self._settled_new(done)
+        else:
+            root_page = self._passed_over(done) if isinstance(done, _OpenUnchanged) else self._settled(done)
         if not done.path:
             self._root_page = root_page
             return
@@ -127,6 +173,12 @@ class TreeWriter:
             return before
         items = [_with_root(item, done.roots) for item in read_directory(before, self._get_page)]
         return write_directory(items, self._cutter, self._session.put_page)
+
+    def _settled_new(self, done: OpenNew) -> bytes:
+        # A folder that could not be listed is kept, empty.
+        names, encoded = _entries_of(done, lambda name: done.roots.get(name, b""))
+        self._session.stats.items += len(names)
+        return write_encoded(names, encoded, self._cutter, self._session.put_page)
 
     def _settled(self, done: OpenDirectory) -> bytes:
         items = [_with_root(item, done.roots) for item in done.items if item is not None]
@@ -152,7 +204,28 @@ class TreeWriter:
         if not path:
             return self._previous.root()
         # Its parent is the directory that is open around it.
-        return self._stack[-1].known.get(path.rpartition(b"/")[2])
+        around = self._stack[-1]
+        return None if isinstance(around, OpenNew) else around.known.get(path.rpartition(b"/")[2])
+
+
+def _entries_of(
+    opened: OpenNew, root_page: Callable[[bytes], bytes | None]
+) -> tuple[Sequence[bytes], Sequence[bytes]]:
+    """Names and encoded items of what is settled; `root_page`: of a folder's tree, None to leave it out."""
+    listing, encoded = opened.listing, opened.encoded
+    position = listing.kinds.find(ItemKind.DIRECTORY)
+    while position >= 0:
+        page_id = root_page(listing.names[position])
+        encoded[position] = None if page_id is None else with_content(listing.heads[position], page_id)
+        position = listing.kinds.find(ItemKind.DIRECTORY, position + 1)
+    for position, item in listing.others.items():
+        if item is not None and item.kind == ItemKind.DIRECTORY:
+            page_id = root_page(item.name)
+            opened.settle(position, None if page_id is None else _of_root(item, page_id))
+    settled = [entry for entry in encoded if entry is not None]
+    if len(settled) == len(encoded):
+        return listing.names, settled
+    return [name for name, entry in zip(listing.names, encoded, strict=True) if entry is not None], settled
 
 
 def _with_root(item: Item, roots: Mapping[bytes, bytes]) -> Item:
@@ -160,8 +233,10 @@ def _with_root(item: Item, roots: Mapping[bytes, bytes]) -> Item:
     if item.kind != ItemKind.DIRECTORY:
         return item
     root_page = roots.get(item.name, b"")  # one that could not be listed is kept, empty
-    if item.content == root_page:
-        return item
+    return item if item.content == root_page else _of_root(item, root_page)
+
+
+def _of_root(item: Item, root_page: bytes) -> Item:
     return Item(item.name, item.kind, item.size_bytes, item.facts, root_page)
 
 
