@@ -17,6 +17,7 @@ from typing import Self
 
 from safehold.core.errors import Damaged, ObjectExists, ObjectMissing, StoreFull, StoreUnavailable
 from safehold.store.backends.contract import ObjectInfo
+from safehold.store.backends.past_cache import after, write_blocks
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 NO_UNNAMED_FILES = (
@@ -25,6 +26,7 @@ NO_UNNAMED_FILES = (
     errno.ENOENT,
 )  # file systems and kernels without O_TMPFILE
 CANNOT_SYNC = (errno.EROFS, errno.EINVAL, errno.EACCES)  # whoever may only read: others wrote it long ago
+LONG_BYTES = 1 << 20  # from here on an object is written past the page cache
 IOV_MAX = 1024  # POSIX lets writev take that many parts at once
 
 
@@ -224,19 +226,13 @@ class LocalBackend:
 
 
 def _write_synced(descriptor: int, parts: Sequence[bytes | bytearray | memoryview]) -> None:
-    pending = [memoryview(part) for part in parts if len(part)]
+    pending: Sequence[memoryview] = [memoryview(part) for part in parts if len(part)]
+    if sum(map(len, pending)) >= LONG_BYTES:
+        pending = write_blocks(descriptor, pending)
     while pending:
         written = os.writev(descriptor, pending[:IOV_MAX])
-        pending = _after(pending, written)
+        pending = after(pending, written)
     os.fsync(descriptor)
-
-
-def _after(parts: list[memoryview], written: int) -> list[memoryview]:
-    for number, part in enumerate(parts):
-        if written < len(part):
-            return [part[written:], *parts[number + 1 :]]
-        written -= len(part)
-    return []
 
 
 def _read(descriptor: int, offset: int, length: int | None) -> bytes:

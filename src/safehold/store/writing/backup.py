@@ -49,7 +49,7 @@ from safehold.store.writing.tree_writer import Known, OpenNew, TreeWriter
 from safehold.store.writing.volumes import PAGE_BLOCKS, Blocks, VolumeTaker
 from safehold.store.writing.volumes import Known as KnownVolume
 
-AHEAD_BYTES = 16 << 20
+AHEAD_BYTES = 8 << 20
 AHEAD_LOADS = 32
 
 Advance = Callable[[int, int], None]  # (items, bytes) further; may raise to stop the job

@@ -16,7 +16,7 @@ from safehold.store.backends.contract import Backend
 from safehold.store.sealed.frames import seal_frame
 from safehold.store.writing.packing import Frame, OpenObject, StoredObject
 
-UNSEALED_BYTES = 24 << 20
+UNSEALED_BYTES = 16 << 20
 WAITING_UPLOADS = 2
 
 
