@@ -36,6 +36,7 @@ class Roots:
     deleted  records that are no roots and whose deletion is as old as it must be
     headers  of all point objects, by name: who may speak of the object under that name
     cooled   those roots whose data was moved to cold storage
+    pinned   those roots that were deleted, and are kept because a live intent pins them
     checkpoints  with which an unfinished backup may still go on
     """
 
@@ -46,6 +47,7 @@ class Roots:
     intents: tuple[Intent, ...]
     headers: Mapping[str, bytes]
     cooled: frozenset[str] = frozenset()
+    pinned: frozenset[str] = frozenset()
     checkpoints: tuple[Checkpoint, ...] = ()
 
     @property
@@ -115,7 +117,7 @@ class RootReader:
         pins = {pin for intent in intents for pin in intent.pins}
         amendments = self._amendments_by_point(listed[1])
         points: dict[str, PointRecord] = {}
-        void, deleted = set(), set()
+        void, gone = set(), set()
         for name in listed[0]:
             point_id = name.removeprefix(ObjectType.POINT.folder)
             record = self._points[name][0]
@@ -127,12 +129,22 @@ class RootReader:
                 points[point_id] = record
             if record is not None and is_void(revoked, record.intent_id, point_id):
                 void.add(point_id)
-            elif is_gone and point_id not in pins:
-                deleted.add(point_id)
+            elif is_gone:
+                gone.add(point_id)
+        deleted = gone - pins
         kept = frozenset(points) - void - deleted
         headers = {name: self._points[name][1] for name in listed[0]}
         cooled = frozenset(point_id for point_id in kept if is_cold(amendments[point_id]))
-        return Roots(points, kept, frozenset(void), frozenset(deleted), tuple(intents), headers, cooled)
+        return Roots(
+            points=points,
+            kept=kept,
+            void=frozenset(void),
+            deleted=frozenset(deleted),
+            intents=tuple(intents),
+            headers=headers,
+            cooled=cooled,
+            pinned=kept & gone,
+        )
 
     def _amendments_by_point(self, names: list[str]) -> Mapping[str, list[Amendment]]:
         found: dict[str, list[Amendment]] = defaultdict(list)

@@ -165,9 +165,13 @@ def _mark(
     pages = PageReader(FrameReader(store.backend, store.keys, store.vault_id), store.keys.chunk_id_key)
     pages.know(sorted(name for name in names if name.startswith((TREES, POINTS))), store.object)
     warm, cold = Marking(pages.read, needed), Marking(pages.read, needed, cold_needed)
-    for point_id in sorted(roots.kept):
+    for point_id in sorted(roots.kept - roots.pinned):
         marking = cold if point_id in roots.cold else warm
         marking.mark(roots.points[point_id].root)
+    # A pin may be younger than the deletion, and then its writer does not rely on the point: what was taken
+    # before is no loss. What is missed of an older one goes only when its writer has ended.
+    for point_id in sorted(roots.pinned):
+        warm.mark_readable(roots.points[point_id].root, ())
     for checkpoint in roots.checkpoints:
         begun = [unfinished.item.content for unfinished in checkpoint.unfinished]
         warm.mark_readable(checkpoint.root, [content for content in begun if content])
