@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from safehold.connectors.contract import Capture, Content, NewRun, Skip, SourceSpec, Taken
+from safehold.connectors.contract import Capture, Content, Skip, SourceSpec, Taken
 from safehold.connectors.files.reading import READ_BYTES
 from safehold.connectors.registry import connector_of
 from safehold.core.errors import SourceError
-from safehold.domain.items import Item, PreviousTree
+from safehold.domain.items import Item, NewRun, PreviousTree
 from safehold.domain.jobs import Job
 from safehold.jobs.discarding import Discarder
 from safehold.jobs.patience import Interrupted

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
-from safehold.domain.items import AnyListing, Item, NewListing, PreviousTree
+from safehold.domain.items import AnyListing, Item, NewRun, PreviousTree
 
 Taken: TypeAlias = tuple[bytes | memoryview, Item]  # an item's bytes, and the item as it was when read
-NewRun: TypeAlias = tuple[NewListing, int, int, int]  # its positions [first, end), bytes of the files wanted
 Skip = Callable[[bytes, str], None]  # (path, what happened): one item could not be taken or put back whole
 
 

@@ -133,6 +133,7 @@ class ItemRow(NamedTuple):
 
 
 AnyListing: TypeAlias = Listing | NewListing | Unchanged
+NewRun: TypeAlias = tuple[NewListing, int, int, int]  # its positions [first, end), bytes of the files wanted
 
 
 class PreviousTree:

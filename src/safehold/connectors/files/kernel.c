@@ -228,15 +228,7 @@ int safehold_same(int folder, const unsigned char *before, int64_t size, struct 
 void safehold_read(const struct wanted *files, int64_t count, const char *names, char *bytes, char *status) {
     for (int64_t n = 0; n < count; n++) {
         const struct wanted *w = &files[n];
-        int file = open_quietly((int)w->folder, names + w->name_offset);
-        status[n] = 2;
-        if (file >= 0) {
-            if (!read_all(file, bytes, w->size) && is_as_listed(file, w)) {
-                ssize_t attributes = flistxattr(file, NULL, 0);
-                status[n] = attributes > 0 || (attributes < 0 && errno != ENOTSUP) ? 1 : 0;
-            }
-            close(file);
-        }
+        status[n] = (char)read_listed((int)w->folder, names + w->name_offset, w, bytes);
         bytes += w->size;
     }
 }

@@ -135,4 +135,17 @@ static inline int read_all(int file, char *to, int64_t size) {
     return 0;
 }
 
+/* Read a listed file whole. 0: it is as listed; 1: so it is, but has extended attributes, which are still to be
+ * read; 2: anything else, and `to` holds nothing of use. */
+static inline int read_listed(int folder, const char *name, const struct wanted *w, char *to) {
+    int file = open_quietly(folder, name), status = 2;
+    if (file < 0) return status;
+    if (!read_all(file, to, w->size) && is_as_listed(file, w)) {
+        ssize_t attributes = flistxattr(file, NULL, 0);
+        status = attributes > 0 || (attributes < 0 && errno != ENOTSUP) ? 1 : 0;
+    }
+    close(file);
+    return status;
+}
+
 #endif

@@ -7,13 +7,13 @@ import os
 import stat
 from collections.abc import Collection, Iterator, Sequence
 
-from safehold.connectors.contract import NewRun, Skip, Taken
+from safehold.connectors.contract import Skip, Taken
 from safehold.connectors.files.facts import Seen, attributes_of, file_item, has_holes, with_attributes
 from safehold.connectors.files.folders import Folders, runs_of_folders
 from safehold.connectors.files.kernel import DONE, Kernel
 from safehold.connectors.files.new_folders import Entries, read_new
 from safehold.connectors.files.trouble import why_not_taken
-from safehold.domain.items import Item, NewListing, join
+from safehold.domain.items import Item, NewListing, NewRun, join
 
 READ_BYTES = 4 << 20  # at most so many at once: whoever is told of the progress may end it between two
 _TRIES = 3  # a file that changed while it was read is read again; after that what was had is kept

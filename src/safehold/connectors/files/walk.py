@@ -165,9 +165,7 @@ class Walk:
 
     def _other_of_new(self, path: bytes, name: bytes, seen: Seen) -> Item | None:
         try:
-            if seen.error:
-                raise OSError(seen.error, os.strerror(seen.error))
-            kind = KINDS[seen.mode & _KIND_BITS]
+            kind = _kind_of(seen)
             return self._item(path, self._folders.descriptor(path), name, kind, seen, None)
         except OSError as error:
             self._skip(join(path, name), why_not_taken(error))
@@ -221,9 +219,7 @@ class Walk:
         keep_all = self._patterns.keep_all
         for name, seen in zip(names, looks, strict=True):
             try:
-                if seen.error:
-                    raise OSError(seen.error, os.strerror(seen.error))
-                kind = KINDS[seen.mode & _KIND_BITS]
+                kind = _kind_of(seen)
                 if keep_all or self._patterns.keeps(join(path, name), is_folder=kind == ItemKind.DIRECTORY):
                     items.append(self._item(path, folder, name, kind, seen, before(name)))
             except OSError as error:
@@ -263,6 +259,13 @@ class Walk:
         elif kind in _DEVICES:
             facts["d"] = seen.rdev
         return with_attributes(Item(name, kind, 0, facts), attributes_at(folder, name))
+
+
+def _kind_of(seen: Seen) -> ItemKind:
+    """Raises OSError where the look at it failed."""
+    if seen.error:
+        raise OSError(seen.error, os.strerror(seen.error))
+    return KINDS[seen.mode & _KIND_BITS]
 
 
 def looking(kernel: Kernel | None) -> Callable[[int], Entries]:

@@ -302,26 +302,16 @@ static int go(struct way *way, const char *path, int64_t bytes) {
     return way->depth ? way->folders[way->depth - 1] : way->root;
 }
 
-static int read_plain(int folder, const struct entry *e, const char *names, char *to) {
-    const struct seen *s = &e->seen;
-    struct wanted w = {0, 0, s->size, s->mtime_ns, s->ctime_ns, s->ino};
-    int file = open_quietly(folder, names + s->name_offset);
-    if (file < 0) return -1;
-    int is_taken = !read_all(file, to, s->size) && is_as_listed(file, &w);
-    ssize_t attributes = is_taken ? flistxattr(file, NULL, 0) : 1;
-    close(file);
-    return is_taken && (!attributes || (attributes < 0 && errno == ENOTSUP)) ? 0 : -1;
-}
-
 static int read_run(struct way *way, const struct run *r, int64_t most, char *bytes) {
     int folder = go(way, r->path, r->path_bytes);
     if (folder < 0) return -1;
     char *to = bytes + r->at;
     for (int64_t n = r->first; n < r->end; n++) {
-        const struct entry *e = &r->entries[n];
-        if (e->kind != ITEM_FILE || e->seen.size > most) continue;
-        if (read_plain(folder, e, r->names, to)) return -1;
-        to += e->seen.size;
+        const struct seen *s = &r->entries[n].seen;
+        if (r->entries[n].kind != ITEM_FILE || s->size > most) continue;
+        struct wanted w = {folder, s->name_offset, s->size, s->mtime_ns, s->ctime_ns, s->ino};
+        if (read_listed(folder, r->names + s->name_offset, &w, to)) return -1;
+        to += s->size;
     }
     return 0;
 }

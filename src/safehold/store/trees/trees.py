@@ -14,7 +14,7 @@ import msgspec
 from blake3 import blake3
 
 from safehold.core.errors import Damaged
-from safehold.domain.items import Item
+from safehold.domain.items import Item, encode_item
 from safehold.store.sealed.decoding import UNREADABLE
 from safehold.store.trees.contents import GetPage, PutPage
 
@@ -57,7 +57,7 @@ class PageCutter:
 
 def write_directory(items: Sequence[Item], cutter: PageCutter, put_page: PutPage) -> bytes:
     """Store a directory's items, sorted by name; returns its root page's id, b"" when it is empty."""
-    return write_encoded([item.name for item in items], list(map(_encoder.encode, items)), cutter, put_page)
+    return write_encoded([item.name for item in items], list(map(encode_item, items)), cutter, put_page)
 
 
 def write_encoded(

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from blake3 import blake3
 
-from safehold.domain.items import CONTENT_KINDS, Item, ItemKind, Listing, NewListing, Unchanged
+from safehold.domain.items import CONTENT_KINDS, Item, ItemKind, Listing, NewListing, NewRun, Unchanged
 from safehold.store.sealed.chunking import SMALL_BYTES
 from safehold.store.writing.tree_writer import Known
 
@@ -20,7 +20,6 @@ LOAD_ITEMS = 256
 LOAD_BYTES = 1 << 20
 
 Batch: TypeAlias = Sequence[tuple[bytes, Item]]  # items, each with the path of its directory
-NewRun: TypeAlias = tuple[NewListing, int, int, int]  # its positions [first, end), bytes of the files wanted
 
 
 class Segment(NamedTuple):
@@ -40,6 +39,12 @@ class Segment(NamedTuple):
         if isinstance(listing, NewListing):
             return [(listing.path, listing.file(position)) for position in self.wanted]
         return []
+
+    def run(self) -> NewRun | None:
+        """What may be read in one go, if anything."""
+        if self.wanted and isinstance(self.listing, NewListing):
+            return self.listing, self.start, self.end, self.size
+        return None
 
 
 class ReadItem(NamedTuple):
@@ -131,23 +136,16 @@ def read_segments(source: Source, key: bytes, segments: Sequence[Segment]) -> li
 
 
 def _read_new(source: Source, key: bytes, segments: Sequence[Segment]) -> list[ReadRun | None]:
-    runs = [
-        (segment.listing, segment.start, segment.end, segment.size)
-        for segment in segments
-        if isinstance(segment.listing, NewListing) and segment.wanted
-    ]
-    found = iter(source.read_new(runs, most_bytes=SMALL_BYTES) if runs else ())
+    runs = [segment.run() for segment in segments]
+    wanted = [run for run in runs if run is not None]
+    found = iter(source.read_new(wanted, most_bytes=SMALL_BYTES) if wanted else ())
     return [
-        _run_of(segment.listing, segment.wanted, next(found), key)
-        if isinstance(segment.listing, NewListing) and segment.wanted
-        else None
-        for segment in segments
+        None if run is None else _named(run[0], segment.wanted, next(found), key)
+        for segment, run in zip(segments, runs, strict=True)
     ]
 
 
-def _run_of(
-    listing: NewListing, wanted: Sequence[int], data: memoryview | None, key: bytes
-) -> ReadRun | None:
+def _named(listing: NewListing, wanted: Sequence[int], data: memoryview | None, key: bytes) -> ReadRun | None:
     if data is None:
         return None
     lengths = [listing.sizes[position] for position in wanted]
