@@ -139,7 +139,7 @@ class TreeWriter:
             if item.kind == ItemKind.DIRECTORY:
                 root_page = self._root_so_far(opened.path, item.name, roots)
                 if root_page is not None:
-                    yield Item(item.name, item.kind, item.size_bytes, item.facts, root_page)
+                    yield _of_root(item, root_page)
             elif item.content is not None or item.kind not in CONTENT_KINDS:
                 yield item
 
