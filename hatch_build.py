@@ -21,7 +21,7 @@ except ImportError:  # as a script, without the build tools
     BuildHookInterface = object
 
 ROOT = Path(__file__).parent
-FLAGS = ("-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared")
+FLAGS = ("-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-pthread")
 
 
 def compiled_parts(root: Path) -> dict[Path, list[Path]]:

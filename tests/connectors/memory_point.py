@@ -35,7 +35,7 @@ class MemoryPoint(PreviousTree):
     data: dict[bytes, bytes] = field(default_factory=dict)
     read: list[bytes] = field(default_factory=list)
 
-    def listing(self, path: bytes) -> Mapping[bytes, Item]:
+    def listing(self, path: bytes, directory: Item | None = None) -> Mapping[bytes, Item]:
         return self.by_path.get(path, {})
 
     def root(self) -> Item | None:
@@ -59,21 +59,22 @@ class MemoryPoint(PreviousTree):
 def take(capture: Capture, previous: MemoryPoint | None = None) -> MemoryPoint:
     """Take everything in as the store does: unchanged items keep the bytes they had."""
     point = MemoryPoint(_listed(capture.root()))
-    for listing in walk_order(capture.listings()):
-        items = []
-        together = _read_together(capture, listing) if isinstance(listing, NewListing) else {}
-        for item in _items_of(listing, previous):
-            path = join(listing.path, item.name)
-            if item.name in together:
-                point.read.append(path)
-                point.data[path] = together[item.name]
-                items.append(Item(item.name, item.kind, item.size_bytes, item.facts, b"here"))
-                continue
-            settled = _settle(capture, listing.path, path, item, point, previous)
-            if settled is not None:
-                items.append(settled)
-        point.listings.append(Listing(listing.path, items))
-        point.by_path[listing.path] = {item.name: item for item in items}
+    for told in walk_order(capture.listings()):
+        together = _read_together(capture, told) if isinstance(told, NewListing) else {}
+        for directory, told_items in _opened(told, previous):
+            items = []
+            for item in told_items:
+                path = join(directory, item.name)
+                if item.name in together:
+                    point.read.append(path)
+                    point.data[path] = together[item.name]
+                    items.append(Item(item.name, item.kind, item.size_bytes, item.facts, b"here"))
+                    continue
+                settled = _settle(capture, directory, path, item, point, previous)
+                if settled is not None:
+                    items.append(settled)
+            point.listings.append(Listing(directory, items))
+            point.by_path[directory] = {item.name: item for item in items}
     return point
 
 
@@ -98,16 +99,21 @@ def _read_together(capture: Capture, listing: NewListing) -> dict[bytes, bytes]:
     return {name: bytes(data[start : start + size]) for (name, size), start in starts}
 
 
-def _items_of(listing: AnyListing, previous: MemoryPoint | None) -> list[Item]:
+def _opened(listing: AnyListing, previous: MemoryPoint | None) -> list[tuple[bytes, list[Item]]]:
+    """The directories that were told at once, each with its items; what was counted of them is so."""
     if not isinstance(listing, Unchanged):
-        return listing.items
+        return [(listing.path, listing.items)]
     assert previous is not None
-    items = list(previous.listing(listing.path).values())
-    files = [item for item in items if item.kind in CONTENT_KINDS]
-    assert listing.folders == [item for item in items if item.kind == ItemKind.DIRECTORY]
+    found = {listing.path: list(previous.listing(listing.path).values())}
+    below = [item for item in found[listing.path] if item.kind == ItemKind.DIRECTORY]
+    assert listing.folders == ([] if listing.is_whole else below)
+    if listing.is_whole:
+        beneath = listing.path + b"/" if listing.path else b""
+        found |= {one.path: one.items for one in previous.listings if one.path.startswith(beneath)}
+    files = [item for items in found.values() for item in items if item.kind in CONTENT_KINDS]
     told = (listing.items, listing.files, listing.size_bytes)
-    assert told == (len(items), len(files), sum(item.size_bytes for item in files))
-    return items
+    assert told == (sum(map(len, found.values())), len(files), sum(item.size_bytes for item in files))
+    return list(found.items())
 
 
 def _settle(

@@ -72,9 +72,12 @@ class TreeSource:
         vanished: Sequence[bytes] = (),
         block_bytes: int = 1 << 20,
         tells_unchanged: bool = True,
+        tells_whole: bool = False,
     ) -> None:
-        """tells_unchanged: a directory of which nothing has changed is told as one"""
+        """tells_unchanged: a directory of which nothing has changed is told as one
+        tells_whole: and with all below it, if nothing of that has changed either"""
         self._tells_unchanged = tells_unchanged
+        self._tells_whole = tells_whole
         self._tree = tree
         self._previous = previous
         self._files: dict[bytes, bytes] = {}
@@ -85,7 +88,8 @@ class TreeSource:
         return Item(b"", ItemKind.DIRECTORY, 0, {"m": 0o755})
 
     def listings(self) -> Iterator[Listing | Unchanged]:
-        yield from self._listings(b"", self._tree, self._previous.root())
+        listings = self._listings(b"", self._tree, self._previous.root())
+        yield from wholes(list(listings)) if self._tells_whole else listings
 
     def _listings(self, path: bytes, tree: Tree, directory: Item | None) -> Iterator[Listing | Unchanged]:
         before = self._previous.listing(path)
@@ -240,6 +244,28 @@ def new_record(point_id: str, root: Item, store_session_stats: object, **changes
     return PointRecord(**(fields | changes))  # type: ignore[arg-type]
 
 
+def wholes(listings: Sequence[Listing | Unchanged]) -> Iterator[Listing | Unchanged]:
+    """The same, where a directory with nothing but unchanged ones below it stands for all of them."""
+    at = 0
+    while at < len(listings):
+        listing = listings[at]
+        beside = at + 1
+        while beside < len(listings) and listings[beside].path.startswith(
+            listing.path + b"/" * bool(listing.path)
+        ):
+            beside += 1
+        below = [one for one in listings[at:beside] if isinstance(one, Unchanged)]
+        if not isinstance(listing, Unchanged) or len(below) < beside - at:
+            yield listing
+            at += 1
+            continue
+        items, files, size = (
+            sum(getattr(one, name) for one in below) for name in ("items", "files", "size_bytes")
+        )
+        yield Unchanged(listing.path, listing.before, [], items, files, size, is_whole=True)
+        at = beside
+
+
 def back_up(
     store: VaultStore,
     point_id: str,
@@ -250,11 +276,17 @@ def back_up(
     block_bytes: int = 1 << 20,
     lock: PointLock | None = None,
     tells_unchanged: bool = True,
+    tells_whole: bool = False,
 ) -> PointRecord:
     before = store.previous_tree(store.point(previous)) if previous else PreviousTree()
     with store.session(parents=[previous] if previous else [], lock=lock) as session:
         source = TreeSource(
-            tree, before, vanished=vanished, block_bytes=block_bytes, tells_unchanged=tells_unchanged
+            tree,
+            before,
+            vanished=vanished,
+            block_bytes=block_bytes,
+            tells_unchanged=tells_unchanged,
+            tells_whole=tells_whole,
         )
         root = store.take_in(session, source, before, advance=lambda items, size: None)
         return session.finish(new_record(point_id, root, session.stats, previous_point_id=previous))

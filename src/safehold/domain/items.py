@@ -68,6 +68,8 @@ class Unchanged(msgspec.Struct, gc=False):
     before      its own item in the previous recovery point
     folders     the sub-directories' items there, in the order of their names; their listings follow
     items       how many it holds in all; files: with bytes of their own, size_bytes: of these
+    is_whole    of all below it nothing has changed either: that is counted here, `folders` is empty, and no
+                listing of it follows
     """
 
     path: bytes
@@ -76,6 +78,7 @@ class Unchanged(msgspec.Struct, gc=False):
     items: int
     files: int
     size_bytes: int
+    is_whole: bool = False
 
 
 class NewListing(msgspec.Struct, gc=False):
@@ -139,9 +142,10 @@ NewRun: TypeAlias = tuple[NewListing, int, int, int]  # its positions [first, en
 class PreviousTree:
     """What the previous recovery point held; the empty one, for a first backup. Base of the store's own."""
 
-    def listing(self, path: bytes) -> Mapping[bytes, Item]:
-        """Items of that directory by name; empty when it was not there. Cheap when asked in capture order."""
-        del path
+    def listing(self, path: bytes, directory: Item | None = None) -> Mapping[bytes, Item]:
+        """Items of that directory by name; empty when it was not there. Cheap when asked in capture order, or
+        with the directory's own item of this tree."""
+        del path, directory
         return {}
 
     def encoded(self, path: bytes, directory: Item) -> bytes | None:

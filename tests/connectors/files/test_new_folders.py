@@ -218,7 +218,7 @@ def test_a_file_of_several_names_is_told_as_an_item_and_its_other_names_point_to
 
 def test_where_there_is_a_previous_tree_what_is_new_in_it_is_told_so(compiled: FilesBench) -> None:
     class Before(PreviousTree):
-        def listing(self, path: bytes) -> dict[bytes, Item]:
+        def listing(self, path: bytes, directory: Item | None = None) -> dict[bytes, Item]:
             old = Item(b"old", ItemKind.DIRECTORY, 0, {}, b"p" * 32)
             return {b"": {b"old": old}, b"old": {b"f": Item(b"f", ItemKind.FILE, 0, {}, b"")}}.get(path, {})
 

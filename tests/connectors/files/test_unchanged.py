@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safehold.connectors.files import kernel
+from safehold.connectors.files import kernel, known_folders
 from safehold.connectors.files.connector import FilesConnector
 from safehold.connectors.files.kernel import Kernel
-from safehold.domain.items import Item, Listing, Unchanged
+from safehold.connectors.files.known_folders import Counts, KnownFolder, KnownFolders
+from safehold.domain.items import AnyListing, Item, ItemKind, PreviousTree, Unchanged
 from tests.connectors.contract import backup, capture
 from tests.connectors.files.conftest import FilesBench
 from tests.connectors.memory_point import MemoryPoint
@@ -38,13 +39,37 @@ def old_bench(empty_bench: FilesBench) -> FilesBench:
     return empty_bench
 
 
-def kinds(bench: FilesBench, before: MemoryPoint) -> dict[bytes, type]:
+def told(bench: FilesBench, before: MemoryPoint) -> list[AnyListing]:
     with capture(bench, before) as taken:
-        return {listing.path: type(listing) for listing in taken.listings()}
+        return list(taken.listings())
 
 
 def listed_singly(bench: FilesBench, before: MemoryPoint) -> set[bytes]:
-    return {path for path, kind in kinds(bench, before).items() if kind is not Unchanged}
+    return {listing.path for listing in told(bench, before) if not isinstance(listing, Unchanged)}
+
+
+def same(compiled: Kernel, folder: Path, encoded: bytes) -> KnownFolder | None:
+    """What the compiled part finds of a folder that had these items; None if it is not the same."""
+    root = os.open(folder, os.O_RDONLY)
+    try:
+        known = KnownFolder(b"", Item(b"", ItemKind.DIRECTORY, 0, {}, b"listed"))
+        folders = KnownFolders(compiled, root, Encoded(encoded))
+        folders.add([known])
+        folders.look(known)
+    finally:
+        os.close(root)
+    assert known.is_looked
+    return known if known.same is not None else None
+
+
+class Encoded(PreviousTree):
+    """A root directory of which nothing but its items' encoding is known."""
+
+    def __init__(self, items: bytes) -> None:
+        self._items = items
+
+    def encoded(self, path: bytes, directory: Item) -> bytes | None:
+        return self._items if not path else None
 
 
 def first_backup(bench: FilesBench) -> MemoryPoint:
@@ -60,10 +85,40 @@ def needs_compiled(bench: FilesBench) -> bool:
     return bench.connector._load_kernel() is not None
 
 
-def test_an_untouched_tree_is_told_folder_by_folder(old_bench: FilesBench) -> None:
+def test_an_untouched_tree_is_told_at_once(old_bench: FilesBench) -> None:
     before = first_backup(old_bench)
-    expected = Unchanged if needs_compiled(old_bench) else Listing
-    assert kinds(old_bench, before) == dict.fromkeys((b"", b"a", b"a/deep", b"b"), expected)
+    listings = told(old_bench, before)
+    if not needs_compiled(old_bench):
+        assert [listing.path for listing in listings] == [b"", b"a", b"a/deep", b"b"]
+        return
+    (whole,) = listings
+    assert isinstance(whole, Unchanged)
+    assert (whole.path, whole.is_whole, whole.items, whole.files) == (b"", True, 9, 3)
+
+
+def test_what_is_above_a_change_is_told_folder_by_folder(old_bench: FilesBench) -> None:
+    before = first_backup(old_bench)
+    (old_bench.folder / "a" / "deep" / "file").write_text("other")
+    if not needs_compiled(old_bench):
+        return
+    listings = told(old_bench, before)
+    assert [(listing.path, getattr(listing, "is_whole", None)) for listing in listings] == [
+        (b"", False),
+        (b"a", False),
+        (b"a/deep", None),
+        (b"b", True),
+    ]
+
+
+def test_a_tree_is_told_at_once_however_many_are_compared_at_a_time(
+    old_bench: FilesBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One folder at a time, and no more ahead than that: then each is told by itself, and the same of it."""
+    before = first_backup(old_bench)
+    for name in ("BATCH_FOLDERS", "BATCH_BYTES", "AHEAD_FOLDERS", "COMPARISONS"):
+        monkeypatch.setattr(known_folders, name, 1)
+    again = backup(old_bench, before)
+    assert (again.paths(), again.read) == (before.paths(), [])
 
 
 CHANGES: dict[str, Callable[[Path], object]] = {
@@ -144,13 +199,9 @@ def encoded(before: MemoryPoint, path: bytes) -> bytes:
 
 
 def test_every_cut_off_encoding_is_another_folder(old_bench: FilesBench, compiled: Kernel) -> None:
-    whole = encoded(first_backup(old_bench), b"b")
-    folder = os.open(old_bench.folder / "b", os.O_RDONLY)
-    try:
-        assert compiled.same(folder, whole) is not None
-        assert [length for length in range(len(whole)) if compiled.same(folder, whole[:length])] == []
-    finally:
-        os.close(folder)
+    whole, folder = encoded(first_backup(old_bench), b"b"), old_bench.folder / "b"
+    assert same(compiled, folder, whole) is not None
+    assert [length for length in range(len(whole)) if same(compiled, folder, whole[:length])] == []
 
 
 @given(at=st.integers(0, 10_000), byte=st.integers(0, 255), some=st.binary(max_size=40))
@@ -162,22 +213,15 @@ def test_no_bytes_lead_the_comparison_astray(at: int, byte: int, some: bytes) ->
     item = Item(b"tmp", 1, 5, {"c": 2**62, "i": 7, "t": -5, "x": {b"user.a": b"1"}}, b"c" * 32)
     whole = bytearray(msgspec.msgpack.encode([item] * 3))
     whole[at % len(whole)] = byte
-    folder = os.open("/", os.O_RDONLY)
-    try:
-        for given_bytes in (bytes(whole), some, bytes(whole) + some):
-            assert library.same(folder, given_bytes) is None
-    finally:
-        os.close(folder)
+    for given_bytes in (bytes(whole), some, bytes(whole) + some):
+        assert same(library, Path("/"), given_bytes) is None
 
 
 def test_an_unchanged_folder_counts_what_it_holds(old_bench: FilesBench, compiled: Kernel) -> None:
     (old_bench.folder / "b" / "more").mkdir()
     before = first_backup(old_bench)
-    folder = os.open(old_bench.folder / "b", os.O_RDONLY)
-    try:
-        same = compiled.same(folder, encoded(before, b"b"))
-    finally:
-        os.close(folder)
-    assert same is not None
-    assert (same.items, same.files, same.size_bytes) == (3, 1, 1)
-    assert [msgspec.msgpack.decode(folder, type=Item).name for folder in same.folders] == [b"more"]
+    found = same(compiled, old_bench.folder / "b", encoded(before, b"b"))
+    assert found is not None
+    assert found.same == Counts(items=3, files=1, size_bytes=1)
+    assert [(folder.path, folder.before) for folder in found.below] == [(b"more", before.item(b"b/more"))]
+    assert found.whole is None  # what is in it was not compared

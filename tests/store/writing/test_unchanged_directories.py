@@ -50,12 +50,13 @@ AFTER: dict[str, Tree] = {
 }
 
 
+@pytest.mark.parametrize("tells_whole", [False, True], ids=["each", "whole"])
 @pytest.mark.parametrize("change", AFTER)
-def test_the_tree_is_the_same_as_item_by_item(change: str) -> None:
+def test_the_tree_is_the_same_as_item_by_item(change: str, tells_whole: bool) -> None:
     store = open_store()
     back_up(store, "p1", BEFORE)
     after = AFTER[change]
-    told = back_up(store, "p2", after, previous="p1")
+    told = back_up(store, "p2", after, previous="p1", tells_whole=tells_whole)
     singly = back_up(store, "p3", after, previous="p1", tells_unchanged=False)
     assert told.root.content == singly.root.content
     counted = [(stats.items, stats.files, stats.total_bytes) for stats in (told.stats, singly.stats)]
@@ -66,7 +67,7 @@ def test_the_tree_is_the_same_as_item_by_item(change: str) -> None:
 class Hidden(PointTree):
     """Refuses to decode a directory."""
 
-    def listing(self, path: bytes) -> dict[bytes, Item]:
+    def listing(self, path: bytes, directory: Item | None = None) -> dict[bytes, Item]:
         raise AssertionError(f"{path!r} was decoded")
 
 
@@ -81,16 +82,17 @@ class AllUnchanged(TreeSource):
         yield from self._told
 
 
-def test_an_untouched_tree_is_taken_over_without_decoding_it() -> None:
+@pytest.mark.parametrize(("tells_whole", "expected"), [(False, 6), (True, 1)], ids=["each", "whole"])
+def test_an_untouched_tree_is_taken_over_without_decoding_it(tells_whole: bool, expected: int) -> None:
     backend = CountingBackend(MemoryBackend())
     store = open_store(backend)
     first = back_up(store, "p1", BEFORE)
     told = [
         listing
-        for listing in TreeSource(BEFORE, store.previous_tree(first)).listings()
+        for listing in TreeSource(BEFORE, store.previous_tree(first), tells_whole=tells_whole).listings()
         if isinstance(listing, Unchanged)
     ]
-    assert len(told) == 6
+    assert len(told) == expected
     with store.session(parents=["p1"]) as session:
         before = Hidden(first.root, store.chunks().read)
         root = store.take_in(session, AllUnchanged(BEFORE, told), before, advance=lambda items, size: None)
@@ -99,13 +101,14 @@ def test_an_untouched_tree_is_taken_over_without_decoding_it() -> None:
     assert (second.stats.items, second.stats.files) == (first.stats.items, first.stats.files)
 
 
-def test_what_is_gone_from_the_vault_is_stored_again_though_told_as_unchanged() -> None:
+@pytest.mark.parametrize("tells_whole", [False, True], ids=["each", "whole"])
+def test_what_is_gone_from_the_vault_is_stored_again_though_told_as_unchanged(tells_whole: bool) -> None:
     backend = MemoryBackend()
     big = bytes(range(256)) * 8192  # more than a combined point holds
     tree: Tree = {b"d": {b"f": big, b"g": b"small"}, b"e": {b"h": b"other"}}
     back_up(open_store(backend), "p1", tree)
     (pack,) = folder_names(backend, "packs/")
     backend.delete(pack)
-    again = back_up(open_store(backend), "p2", tree, previous="p1")
+    again = back_up(open_store(backend), "p2", tree, previous="p1", tells_whole=tells_whole)
     assert again.stats.read_items == 3
     assert restore(open_store(backend), "p2") == flat(tree)

@@ -10,16 +10,15 @@ import ctypes
 import struct
 import threading
 from collections.abc import Callable, Sequence
-from ctypes import POINTER, Array, Structure, byref, c_char, c_char_p, c_int, c_int64, c_void_p
+from ctypes import POINTER, Array, byref, c_char, c_char_p, c_int, c_int64, c_void_p
 from functools import cache, partial
 from pathlib import Path
-from typing import NamedTuple
 
 from safehold.connectors.files.facts import Seen
 from safehold.domain.items import Item
 
 LIBRARY = Path(__file__).with_name("libkernel.so")
-INTERFACE = 5  # see kernel.c
+INTERFACE = 6  # see kernel.c
 
 ROOM_BYTES = 64 << 10  # for listings of some 500 entries; longer ones get more, of which little is kept
 KEPT_ROOM_BYTES = 1 << 20
@@ -27,34 +26,10 @@ KEPT_ROOM_BYTES = 1 << 20
 _SEEN = struct.Struct("=8x12q")  # struct seen, without where its name is
 # As Seen._make, without running Python code for each.
 _seen: Callable[[tuple[int, ...]], Seen] = partial(tuple.__new__, Seen)
+NUMBERS_OF_SAME = 6  # in struct same
 _NO_ROOM = -1
 DONE = 0  # a status of `read` and `write`; anything else: to be done again, one call at a time
 PLAIN_FACTS = ("m", "u", "g", "t")  # in the order of struct new_file
-
-
-class Same(NamedTuple):
-    """What a folder holds that is as it was.
-
-    folders  the encoded items of those in it, as they were given
-    """
-
-    items: int
-    files: int
-    size_bytes: int
-    device: int
-    folders: list[bytes]
-
-
-class _Same(Structure):
-    _fields_ = (
-        ("items", c_int64),
-        ("files", c_int64),
-        ("bytes", c_int64),
-        ("device", c_int64),
-        ("folders_count", c_int64),
-        ("folders_room", c_int64),
-        ("folders", POINTER(c_int64)),
-    )
 
 
 class _Room:
@@ -78,8 +53,15 @@ class Kernel:
         self._free = library.safehold_free
         self._free.argtypes = [c_void_p, c_void_p]
         self._free.restype = None
-        self._same = library.safehold_same
-        self._same.argtypes = [c_int, c_char_p, c_int64, POINTER(_Same)]
+        self._compare = library.safehold_compare
+        self._compare.argtypes = [c_int, c_char_p, c_char_p, c_char_p, c_int64, c_void_p]
+        self._compare.restype = c_void_p
+        self._compared = library.safehold_compared
+        self._compared.argtypes = [c_void_p]
+        self._compared.restype = POINTER(c_int64)
+        self._comparison_end = library.safehold_comparison_end
+        self._comparison_end.argtypes = [c_void_p]
+        self._comparison_end.restype = None
         self._read = library.safehold_read
         self._read.argtypes = [c_char_p, c_int64, c_char_p, c_void_p, c_void_p]
         self._read.restype = None
@@ -114,19 +96,23 @@ class Kernel:
         names.pop()  # what is behind the last NUL
         return error, names, list(map(_seen, _SEEN.iter_unpack(room.bytes[:end])))
 
-    def same(self, folder: int, before: bytes) -> Same | None:
-        """What an open folder holds, if it is for certain as its encoded items (domain.items) say."""
-        told = _Same()
-        try:
-            if not self._same(folder, before, len(before), byref(told)):
-                return None
-            count = told.folders_count
-            ends = told.folders[: 2 * count] if count else []
-            folders = [before[ends[n] : ends[n + 1]] for n in range(0, 2 * count, 2)]
-            return Same(told.items, told.files, told.bytes, told.device, folders)
-        finally:
-            if told.folders:
-                self._free(told.folders, None)
+    def compare(self, root: int, paths: bytes, items: bytes, ends: bytes, told: Array[c_int64]) -> int | None:
+        """Begin to compare folders below an open one; None without memory for it. What is given must stay
+        until it ends. See comparing.c for what it looks like.
+        """
+        count = len(told) // NUMBERS_OF_SAME
+        pointer: int | None = self._compare(root, paths, items, ends, count, told)
+        return pointer
+
+    def compared(self, comparison: int, told: Array[c_int64]) -> Sequence[int]:
+        """Wait for a comparison; where in what was given folders are: start, end, start, end..."""
+        found = self._compared(comparison)
+        count = told[len(told) - 1]  # that of the last one is of all of them
+        places: list[int] = found[: 2 * count] if count else []
+        return places
+
+    def comparison_end(self, comparison: int) -> None:
+        self._comparison_end(comparison)
 
     def read(self, files: Sequence[Item], folders: Sequence[int], buffer: bytearray) -> bytes:
         """Read listed files, each from its open folder, one after another into the buffer.

@@ -103,6 +103,46 @@ static inline int read_sorted(int folder, struct listing *l) {
     return error;
 }
 
+/* ---- the way to a folder -------------------------------------------------------------------------- */
+
+enum { DEEPEST = 48 }; /* folders open at once */
+
+/* The folders that are open on the way to one of them. */
+struct way {
+    int root, depth, folders[DEEPEST];
+    int64_t ends[DEEPEST]; /* of each one's path */
+    const char *path;
+};
+
+static inline void go_back(struct way *way, int depth) {
+    while (way->depth > depth) close(way->folders[--way->depth]);
+}
+
+/* The folder, or -1. What it has in common with the path before is open already. */
+static inline int go(struct way *way, const char *path, int64_t bytes) {
+    int64_t start = 0;
+    int kept = 0;
+    while (kept < way->depth && way->ends[kept] <= bytes &&
+           (way->ends[kept] == bytes || path[way->ends[kept]] == '/') &&
+           !memcmp(path, way->path, way->ends[kept]))
+        start = way->ends[kept++] + 1;
+    go_back(way, kept);
+    way->path = path;
+    while (start < bytes) {
+        const char *slash = memchr(path + start, '/', bytes - start);
+        int64_t end = slash ? slash - path : bytes;
+        char name[256];
+        if (way->depth == DEEPEST || end - start > 255) return -1;
+        memcpy(name, path + start, end - start), name[end - start] = 0;
+        int above = way->depth ? way->folders[way->depth - 1] : way->root;
+        int folder = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (folder < 0) return -1;
+        way->folders[way->depth] = folder, way->ends[way->depth++] = end;
+        start = end + 1;
+    }
+    return way->depth ? way->folders[way->depth - 1] : way->root;
+}
+
 /* ---- taking: one file's bytes ----------------------------------------------------------------------- */
 
 /* As kernel.py writes it: WANTED there. What the listing said of the file. */

@@ -18,6 +18,10 @@ class TrustedDevices:
         """`root` is the open folder that the tree begins with."""
         self._of_device = {os.fstat(root).st_dev: may_trust_times(root)}
 
+    def known(self, device: int) -> bool | None:
+        """As `trusts`; None where that has not been asked of the device."""
+        return self._of_device.get(device)
+
     def trusts(self, device: int, folder: int, name: bytes) -> bool:
         """May the times of `name` in the open folder be trusted, which is on that device?"""
         known = self._of_device.get(device)

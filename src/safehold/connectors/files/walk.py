@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
 from typing import TypeAlias
@@ -22,6 +22,7 @@ from safehold.connectors.files.facts import (
 )
 from safehold.connectors.files.folders import Folders
 from safehold.connectors.files.kernel import Kernel
+from safehold.connectors.files.known_folders import Counts, KnownFolder, KnownFolders
 from safehold.connectors.files.mounts import TrustedDevices
 from safehold.connectors.files.new_folders import NewFolder, left, walk_new
 from safehold.connectors.files.patterns import Patterns
@@ -34,7 +35,6 @@ from safehold.domain.items import (
     NewListing,
     PreviousTree,
     Unchanged,
-    decode_item,
     join,
 )
 
@@ -42,6 +42,7 @@ _DEVICES = (ItemKind.CHARACTER_DEVICE, ItemKind.BLOCK_DEVICE)
 _KIND_BITS = 0o170000  # what stat.S_IFMT keeps, without a call for each entry
 _by_name = itemgetter(0)
 
+Waiting: TypeAlias = tuple[bytes, KnownFolder | None]  # a folder's path, and what is known of it
 Entries: TypeAlias = tuple[int, list[bytes], list[Seen]]  # errno or 0, names in order, what each is
 
 
@@ -97,7 +98,7 @@ class Walk:
         self._look_at = looking(kernel)
         compiled = kernel if patterns.keep_all else None
         self._kernel = compiled
-        self._same_as = compiled.same if compiled is not None else None
+        self._known = KnownFolders(compiled, folders.root, previous) if compiled is not None else None
         self.links: dict[tuple[int, int], bytes] = {}
         self._folders = folders
         self._previous = previous
@@ -111,15 +112,73 @@ class Walk:
         self._mount_points: set[bytes] = set()
 
     def listings(self) -> Iterator[AnyListing]:
-        waiting = [(b"", self._previous.root())]
+        waiting = self._waiting([(b"", self._previous.root())])
         while waiting:
-            path, before = waiting.pop()
-            if before is None and self._is_new(path):
+            path, known = waiting.pop()
+            if known is None and self._is_new(path):
                 yield from self._new(path)
                 continue
-            listing = (self._unchanged(path, before) if before is not None else None) or self._listing(path)
+            unchanged = self._unchanged(known) if known is not None else None
+            listing = unchanged or self._listing(path, known.before if known is not None else None)
             yield listing
-            waiting.extend((join(path, name), before) for name, before in reversed(self._below(listing)))
+            waiting.extend(reversed(self._below(listing, known)))
+
+    def _unchanged(self, folder: KnownFolder) -> Unchanged | None:
+        """The directory at once, where nothing in it has changed; all below it, too, where that can be."""
+        if self._known is None:
+            return None
+        if not folder.is_looked:
+            self._known.look(folder)
+        if folder.whole is not None and self._may_pass_all(folder, folder.whole):
+            return Unchanged(folder.path, folder.before, [], *folder.whole, is_whole=True)
+        if folder.same is not None and self._may_pass_all(folder, folder.same):
+            return Unchanged(
+                folder.path, folder.before, [below.before for below in folder.below], *folder.same
+            )
+        return None
+
+    def _may_pass_all(self, folder: KnownFolder, counts: Counts) -> bool:
+        """If so, its files are counted, for those that are due."""
+        if self._one_file_system and folder.device != self._device:
+            return False
+        return self._trusts(folder) and self._reread.passes(counts.files)
+
+    def _trusts(self, folder: KnownFolder) -> bool:
+        known = self._trusted.known(folder.device)
+        if known is not None:
+            return known
+        try:
+            return self._trusted.trusts(folder.device, self._folders.descriptor(folder.path), b".")
+        except OSError:
+            return False  # told when it is listed item by item
+
+    def _below(self, listing: Listing | Unchanged, known: KnownFolder | None) -> list[Waiting]:
+        """The sub-directories that are still to be told."""
+        if isinstance(listing, Unchanged):
+            assert known is not None, "nothing else is unchanged"
+            return [] if listing.is_whole else [(folder.path, folder) for folder in known.below]
+        names = [item.name for item in listing.items if item.kind == ItemKind.DIRECTORY]
+        before = self._previous.listing(listing.path) if names else {}
+        return self._waiting([(join(listing.path, name), before.get(name)) for name in names], known)
+
+    def _waiting(
+        self, below: Sequence[tuple[bytes, Item | None]], above: KnownFolder | None = None
+    ) -> list[Waiting]:
+        """Folders that were come to, each with its item in the previous tree; `above`: what they are in."""
+        found = {folder.path: folder for folder in above.below} if above is not None else {}
+        new = [
+            KnownFolder(path, before)
+            for path, before in below
+            if path not in found
+            and before is not None
+            and before.kind == ItemKind.DIRECTORY
+            # Nothing that is mounted is compared: opening it might mount it.
+            and path not in self._mount_points
+        ]
+        if self._known is not None:
+            self._known.add(new)
+        found.update((folder.path, folder) for folder in new)
+        return [(path, found.get(path)) for path, _ in below]
 
     def _is_new(self, path: bytes) -> bool:
         """Can the compiled part walk it and all that is below it?"""
@@ -137,7 +196,7 @@ class Walk:
             else:
                 listing = self._listing(told.path)
                 yield listing
-                below = [join(told.path, name) for name, _ in self._below(listing)]
+                below = [path for path, _ in self._below(listing, None)]
                 walks.append(chain.from_iterable(map(self._walk_new, below)))
 
     def _walk_new(self, path: bytes) -> Iterator[NewFolder]:
@@ -171,35 +230,8 @@ class Walk:
             self._skip(join(path, name), why_not_taken(error))
             return None
 
-    def _below(self, listing: Listing | Unchanged) -> list[tuple[bytes, Item | None]]:
-        """The sub-directories' names, each with its item of the previous tree if it was there."""
-        if isinstance(listing, Unchanged):
-            return [(item.name, item) for item in listing.folders]
-        names = [item.name for item in listing.items if item.kind == ItemKind.DIRECTORY]
-        before = self._previous.listing(listing.path) if names else {}
-        known = [(name, before.get(name)) for name in names]
-        return [(name, item if item and item.kind == ItemKind.DIRECTORY else None) for name, item in known]
-
-    def _unchanged(self, path: bytes, before: Item) -> Unchanged | None:
-        """The whole directory at once, where nothing in it has changed."""
-        if self._same_as is None or not before.content or path in self._mount_points:
-            return None
-        encoded = self._previous.encoded(path, before)
-        if encoded is None:
-            return None
-        try:
-            folder = self._folders.descriptor(path)
-        except OSError:
-            return None  # told when it is listed item by item
-        same = self._same_as(folder, encoded)
-        if same is None or (self._one_file_system and same.device != self._device):
-            return None
-        if not self._trusted.trusts(same.device, folder, b".") or not self._reread.passes(same.files):
-            return None
-        folders = list(map(decode_item, same.folders))
-        return Unchanged(path, before, folders, same.items, same.files, same.size_bytes)
-
-    def _listing(self, path: bytes) -> Listing:
+    def _listing(self, path: bytes, before: Item | None = None) -> Listing:
+        """`before`: its own item in the previous tree, where that is at hand."""
         if path in self._mount_points:
             self._skip(path, "is a mount point; what is below it is not in this backup (one_file_system)")
             return Listing(path, [])
@@ -211,11 +243,14 @@ class Walk:
         if error:
             why = why_not_taken(OSError(error, ""))
             self._skip(path, f"this folder {why}; what is missing is not in this backup")
-        return Listing(path, self._items(path, folder, names, seen))
+        known = self._previous.listing(path, before)
+        return Listing(path, self._items(path, folder, names, seen, known))
 
-    def _items(self, path: bytes, folder: int, names: list[bytes], looks: list[Seen]) -> list[Item]:
+    def _items(
+        self, path: bytes, folder: int, names: list[bytes], looks: list[Seen], known: Mapping[bytes, Item]
+    ) -> list[Item]:
         items = []
-        before = self._previous.listing(path).get
+        before = known.get
         keep_all = self._patterns.keep_all
         for name, seen in zip(names, looks, strict=True):
             try:

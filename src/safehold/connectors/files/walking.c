@@ -9,7 +9,7 @@
 
 #include "listing.h"
 
-enum { DEEPEST = 48, HEAD_BYTES = 96 }; /* folders open at once; an item but for its name is shorter */
+enum { HEAD_BYTES = 96 }; /* an item but for its name is shorter */
 
 /* As kernel.py reads it: of one entry. kind: ITEM_FILE or ITEM_FOLDER, its head is there; 0: for Python. */
 struct entry {
@@ -265,42 +265,6 @@ struct run {
     const char *names;
     int64_t first, end, at;
 };
-
-/* The folders that are open on the way to one of them. */
-struct way {
-    int root, depth, folders[DEEPEST];
-    int64_t ends[DEEPEST]; /* of each one's path */
-    const char *path;
-};
-
-static void go_back(struct way *way, int depth) {
-    while (way->depth > depth) close(way->folders[--way->depth]);
-}
-
-/* The folder, or -1. What it has in common with the path before is open already. */
-static int go(struct way *way, const char *path, int64_t bytes) {
-    int64_t start = 0;
-    int kept = 0;
-    while (kept < way->depth && way->ends[kept] <= bytes &&
-           (way->ends[kept] == bytes || path[way->ends[kept]] == '/') &&
-           !memcmp(path, way->path, way->ends[kept]))
-        start = way->ends[kept++] + 1;
-    go_back(way, kept);
-    way->path = path;
-    while (start < bytes) {
-        const char *slash = memchr(path + start, '/', bytes - start);
-        int64_t end = slash ? slash - path : bytes;
-        char name[256];
-        if (way->depth == DEEPEST || end - start > 255) return -1;
-        memcpy(name, path + start, end - start), name[end - start] = 0;
-        int above = way->depth ? way->folders[way->depth - 1] : way->root;
-        int folder = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (folder < 0) return -1;
-        way->folders[way->depth] = folder, way->ends[way->depth++] = end;
-        start = end + 1;
-    }
-    return way->depth ? way->folders[way->depth - 1] : way->root;
-}
 
 static int read_run(struct way *way, const struct run *r, int64_t most, char *bytes) {
     int folder = go(way, r->path, r->path_bytes);

@@ -24,17 +24,16 @@ class PointTree(PreviousTree):
         self._is_tolerant = is_tolerant
         self._kept: OrderedDict[bytes, Mapping[bytes, Item]] = OrderedDict()
         self.kept_items = 0
-        self._asked: tuple[bytes, Item] = (b"", root)  # whose items were asked for last
 
     def root(self) -> Item:
         return self._root
 
-    def listing(self, path: bytes) -> Mapping[bytes, Item]:
+    def listing(self, path: bytes, directory: Item | None = None) -> Mapping[bytes, Item]:
         """Items of that directory by name; empty when it is none. Raises Damaged, ObjectMissing."""
         if path in self._kept:
             self._kept.move_to_end(path)
             return self._kept[path]
-        directory = self.directory(path)
+        directory = directory or self.directory(path)
         content = directory.content if directory is not None else None
         try:
             found = {item.name: item for item in read_directory(content or b"", self._get_page)}
@@ -59,7 +58,7 @@ class PointTree(PreviousTree):
 
     def encoded(self, path: bytes, directory: Item) -> bytes | None:
         """See PreviousTree. Raises Damaged, ObjectMissing."""
-        self._asked = path, directory
+        del path
         try:
             return encoded_directory(directory.content or b"", self._get_page)
         except (Damaged, ObjectMissing):
@@ -71,8 +70,6 @@ class PointTree(PreviousTree):
         """The directory's own item, or None."""
         if not path:
             return self._root
-        if path == self._asked[0]:
-            return self._asked[1]
         parent, _, name = path.rpartition(b"/")
         item = self.listing(parent).get(name)
         return item if item is not None and item.kind == ItemKind.DIRECTORY else None

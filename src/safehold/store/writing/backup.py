@@ -21,6 +21,7 @@ from safehold.domain.items import (
     NewListing,
     PreviousTree,
     Unchanged,
+    join,
     walk_order,
 )
 from safehold.store.points.checkpoints import Unfinished
@@ -181,17 +182,31 @@ class Backup:
         for listing in walk_order(self._source.listings()):
             if isinstance(listing, NewListing):
                 yield from segments_of_new(listing)
-                continue
-            if isinstance(listing, Unchanged):
-                if not self._session.has_gaps:
-                    yield Segment(listing, {}, 0, listing.items, [], 0)
-                    continue
-                listing = Listing(listing.path, list(self._previous.listing(listing.path).values()))
-            # ORDER: asked for here, where the source has just asked, too: the items are the very same ones.
-            known = self._previous.listing(listing.path)
-            if self._resumed is not None:
-                listing = self._resumed.opened(listing)  # what it stands for is to be read
-            yield from segments_of(self._without_lost(listing), known)
+            elif not isinstance(listing, Unchanged):
+                yield from self._segments_of_listed(listing)
+            elif not self._session.has_gaps:
+                yield Segment(listing, {}, 0, listing.items, [], 0)
+            else:
+                for opened in self._opened(listing):
+                    yield from self._segments_of_listed(opened)
+
+    def _segments_of_listed(self, listing: Listing) -> Iterator[Segment]:
+        # ORDER: asked for here, where the source has just asked, too: the items are the very same ones.
+        known = self._previous.listing(listing.path)
+        if self._resumed is not None:
+            listing = self._resumed.opened(listing)  # what it stands for is to be read
+        yield from segments_of(self._without_lost(listing), known)
+
+    def _opened(self, unchanged: Unchanged) -> Iterator[Listing]:
+        """The directory with its items; each one below it, too, where it stands for them."""
+        waiting = [unchanged.path]
+        while waiting:
+            path = waiting.pop()
+            items = list(self._previous.listing(path).values())
+            yield Listing(path, items)
+            if unchanged.is_whole:
+                below = [join(path, item.name) for item in items if item.kind == ItemKind.DIRECTORY]
+                waiting.extend(reversed(below))
 
     def _without_lost(self, listing: Listing) -> Listing:
         """The listing, where what an unchanged item refers to is gone from the vault: to be read again."""

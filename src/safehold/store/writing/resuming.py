@@ -61,7 +61,8 @@ class ResumedTree(PreviousTree):
     def root(self) -> Item | None:
         return self._so_far.root()
 
-    def listing(self, path: bytes) -> Mapping[bytes, Item]:
+    def listing(self, path: bytes, directory: Item | None = None) -> Mapping[bytes, Item]:
+        del directory  # of both trees together it is neither one's
         found = {**self._before.listing(path), **self._so_far.listing(path)}
         for name, one in self._begun.get(path, {}).items():
             found[name] = one.placeholder
