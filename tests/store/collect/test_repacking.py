@@ -176,6 +176,14 @@ def test_a_frame_that_cannot_be_read_keeps_its_pack() -> None:
     assert pack in world.names("packs/")
 
 
+def test_a_pack_that_is_gone_stops_nothing() -> None:
+    world = VaultWorld()
+    pack = mostly_dead(world)
+    world.backend.delete(pack)
+    for report in world.collect_for(3):
+        assert report.repacked == []
+
+
 def test_when_the_store_is_full_the_rest_of_the_run_counts() -> None:
     world = VaultWorld()
     mostly_dead(world)

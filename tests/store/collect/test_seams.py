@@ -91,6 +91,23 @@ def test_a_point_whose_undeletion_was_cut_off_is_not_taken_again(world: VaultWor
     assert restore(world.store(), "p") == flat(BIG)
 
 
+def test_an_undeletion_that_was_cut_off_when_it_had_decided_is_ended_by_the_next_run(
+    world: VaultWorld,
+) -> None:
+    back_up(world.store(), "p", BIG)
+    before = world.chunk_objects()
+    world.delete("p")
+    world.collect_for(4)
+    Trash(world.backend).bring_back(1, "points/p")
+    store = world.store()
+    store.amend("p", "undeletion", {}, written_at=world.now)
+    stones = Tombstones(store.backend, store.keys, store.vault_id)
+    stones.put(1, Decided(what="undelete", written_at=world.now))
+    world.collect()
+    assert world.chunk_objects() == before
+    assert stones.listed().open == []
+
+
 def test_a_point_that_comes_back_while_its_purge_is_decided_is_not_purged(
     world: VaultWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:

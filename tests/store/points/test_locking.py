@@ -205,7 +205,20 @@ def test_a_lock_is_made_final_in_steps_and_no_date_changes(backend: Watched) -> 
     assert_kept(backend, "one", kept(10))
     assert_kept(backend, "two", kept(20))
     again = make_final(backend, progress=lambda *step: None)
-    assert (again.raised, again.free) == (0, 0)
+    assert (again.raised, again.already, again.free) == (0, total, 0)
+
+
+def test_it_is_told_how_many_locks_were_made_final_were_so_and_were_none(backend: Watched) -> None:
+    for name, retention in (("packs/a", kept(9)), ("packs/b", kept(9)), ("trees/a", kept(9, GOVERNANCE))):
+        backend.put_locked(name, [b"x"], retention)
+    for name in ("keys/0", "points/a", "points/b"):
+        backend.put(name, [b"x"])
+    names: list[str] = []
+    told = make_final(backend, progress=lambda done, total, name: names.append(name))
+    assert (told.raised, told.already, told.free) == (1, 2, 3)
+    # In the order of names, whatever that of the folders is: who goes on does so behind a name.
+    assert names == sorted(names)
+    assert len(names) == 6
 
 
 def test_a_hold_keeps_what_two_held_points_share_until_both_let_go(backend: Watched) -> None:
