@@ -170,8 +170,7 @@ class Collection:
                 self._bring_back(number)
         for number, names in self._trash.listed().items():
             if number not in listed.open:
-                for name in names:
-                    self._trash.bring_back(number, name)
+                self._trash.bring_all_back(number, names)
 
     def _bring_back_held(self) -> None:
         """Records of points that were held after they had gone to the trash: they are roots again, and what
@@ -372,8 +371,7 @@ class Collection:
         gone = [name for name in trashed.names if name not in set(kept)]
         entries += [("purged", name, "its time in the trash is over") for name in gone]
         self._write(number, entries, now)
-        for name in kept:
-            self._trash.bring_back(number, name)
+        self._trash.bring_all_back(number, kept)
         self.report.kept += kept
         # ORDER: into the trash first, also what a run that was cut off has left: what stays in place when its
         # tombstone is spent and its deletion gone would be alive again.
@@ -391,8 +389,7 @@ class Collection:
         entries = [("back", name, "a root needs it after all") for name in back]
         entries += [("trashed", name, "left by a run that was cut off") for name in left]
         self._write(number, entries, now)
-        for name in back:
-            self._trash.bring_back(number, name)
+        self._trash.bring_all_back(number, back)
         self.report.kept += back
         self._take(number, left)
 
@@ -476,8 +473,7 @@ LATE_RUNS = 3
 def bring_back(trash: Trash, stones: Tombstones, number: int, *, now: int) -> list[str]:
     """Everything that a tombstone took is where it was, and the tombstone is spent. Returns the names."""
     names = stones.announced(number).names
-    for name in names:
-        trash.bring_back(number, name)
+    trash.bring_all_back(number, names)
     with suppress(ObjectExists):
         stones.put(number, Spent(written_at=now))
     return names

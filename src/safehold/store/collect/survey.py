@@ -66,7 +66,8 @@ class Survey:
             return name.partition(".")[0] in self.fragments  # a part's name begins with its fragment's
         if name.startswith(LABELS):
             name = object_of(name)
-            return name in self.sizes and self.is_needed(name)
+            # What a tombstone names may lie in the trash: should it come back, its label comes, too.
+            return (name in self.sizes or name in self.named) and self.is_needed(name)
         is_root = name.startswith(POINTS) and name.removeprefix(POINTS) in self.roots.kept
         return is_root or name in self.unreadable or self.weights.is_needed(name)
 
@@ -165,13 +166,20 @@ def _mark(
     pages = PageReader(FrameReader(store.backend, store.keys, store.vault_id), store.keys.chunk_id_key)
     pages.know(sorted(name for name in names if name.startswith((TREES, POINTS))), store.object)
     warm, cold = Marking(pages.read, needed), Marking(pages.read, needed, cold_needed)
+
+    def markings(point_id: str) -> list[Marking]:
+        """A cold point that is pinned counts as warm, too, and needs in cold storage what it needed."""
+        marked_cold = [cold] if point_id in roots.cooled else []
+        return marked_cold if point_id in roots.cold else [*marked_cold, warm]
+
     for point_id in sorted(roots.kept - roots.pinned):
-        marking = cold if point_id in roots.cold else warm
-        marking.mark(roots.points[point_id].root)
+        for marking in markings(point_id):
+            marking.mark(roots.points[point_id].root)
     # A pin may be younger than the deletion, and then its writer does not rely on the point: what was taken
     # before is no loss. What is missed of an older one goes only when its writer has ended.
     for point_id in sorted(roots.pinned):
-        warm.mark_readable(roots.points[point_id].root, ())
+        for marking in markings(point_id):
+            marking.mark_readable(roots.points[point_id].root, ())
     for checkpoint in roots.checkpoints:
         begun = [unfinished.item.content for unfinished in checkpoint.unfinished]
         warm.mark_readable(checkpoint.root, [content for content in begun if content])

@@ -12,7 +12,7 @@ from contextlib import suppress
 from safehold.core.errors import ObjectExists, ObjectLocked, ObjectMissing
 from safehold.store.backends.contract import Backend, locking, renaming
 from safehold.store.backends.passing import PassingBackend
-from safehold.store.backends.tiers import TRASH
+from safehold.store.backends.tiers import TRASH, is_cold
 from safehold.store.sealed.sealing import HEADER_BYTES
 
 FOLDER = TRASH
@@ -70,6 +70,11 @@ class Trash:
             return
         except ObjectExists:  # it was there all the time, or came back before
             self._backend.delete(in_trash(number, name))
+
+    def bring_all_back(self, number: int, names: Iterable[str]) -> None:
+        """ORDER: what is cold comes last: an object that is there has its label, whoever is killed."""
+        for name in sorted(names, key=is_cold):
+            self.bring_back(number, name)
 
     def listed(self) -> dict[int, list[str]]:
         """What lies in the trash, by tombstone."""
