@@ -52,7 +52,7 @@ def _has_keys(installation: Installation, vault: Vault) -> bool:
 
 
 def undelete_in(installation: Installation, name: str, points: Sequence[str]) -> dict[str, Any]:
-    """Raises ResourceNotFound, ObjectMissing for a point that is gone for good."""
+    """Raises ResourceNotFound, ObjectMissing and Damaged for a point that is gone for good."""
     vault = _named(installation, name)
     store = vault_access(installation).for_writing(vault)
     report = undelete(store, points=points, now=to_micros(installation.clock.now()))

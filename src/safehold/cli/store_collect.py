@@ -42,6 +42,8 @@ def _tell(report: dict[str, Any]) -> None:
     click.echo(f"{report['vault']}: {counts}; {size} announced; {live} of {total} needed")
     if report["waiting_for"]:
         click.echo(f"  waiting for {len(report['waiting_for'])} writers that began earlier")
+    for point in report["asked_back"]:
+        click.echo(f"  point {point} was asked back, and that was cut off: undelete it again, or delete it")
 
 
 @click.command("undelete")
@@ -52,8 +54,8 @@ def _tell(report: dict[str, Any]) -> None:
 def undelete(vault: str, data: Path, points: tuple[str, ...], as_json: bool) -> None:
     """Bring back everything that was announced or is in the trash, and with --point deleted points too.
 
-    Without --point the next collections take it away again, as nothing needs it. Exits with 1 when a point
-    did not come back whole.
+    Without --point the next collections take it away again, as nothing needs it. A point of which the list of
+    items is gone stays deleted. Exits with 1 when a point did not come back whole.
     """
     from safehold.cli.collecting import undelete_in
     from safehold.cli.installation import opened
@@ -63,7 +65,9 @@ def undelete(vault: str, data: Path, points: tuple[str, ...], as_json: bool) -> 
     if as_json:
         show_json(report)
     else:
-        click.echo(f"{len(report['brought_back'])} objects are back, {len(points)} points are kept again")
+        click.echo(
+            f"{len(report['brought_back'])} objects are back, {len(report['points'])} points are kept again"
+        )
         for point, what in report["broken"].items():
             click.echo(f"  point {point} is not whole: {what}")
     if report["broken"]:

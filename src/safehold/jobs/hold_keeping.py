@@ -19,10 +19,11 @@ from safehold.jobs.vaults import VaultAccess
 from safehold.records import legal_holds, point_locks, tags, vaults
 from safehold.records.engine import Catalog
 from safehold.store.backends.contract import locking
+from safehold.store.collect.undeleting import keep_again
 from safehold.store.custody.point_locks import hold_point, release_point
 from safehold.store.names import ObjectType
 from safehold.store.points.locking import hold_all, needs_locks
-from safehold.store.points.points import HOLD, is_held
+from safehold.store.points.points import HELD, HOLD, RELEASED, STATE, is_deleted, is_held
 from safehold.store.vault_store import VaultStore
 
 _log = log.get(__name__)
@@ -101,24 +102,39 @@ class HoldKeeping:
             _log.warning("a vault cannot be told of a legal hold", extra=extra | {"error": str(error)})
 
     def _hold(self, point: RecoveryPoint, store: VaultStore) -> None:
+        told = store.amendments(point.id)
+        if is_deleted(told) and not is_held(told):
+            self._hold_deleted(point, store)
         # ORDER: what cannot be held, because it is damaged, is not said to be.
         if locking(store.backend) is not None:
             hold_point(store, point.id)
         else:
             store.objects_used(store.point(point.id))
         if not is_held(store.amendments(point.id)):
-            name = self._amend(point, store, "held")
+            name = self._amend(point, store, HELD)
             if locking(store.backend) is not None:
                 hold_all(needs_locks(store.backend), [name], is_held=True)
         with self.catalog.begin() as tx:
             point_locks.put_held(tx, point.id, vault_id=point.vault_id, is_held=True)
+
+    def _hold_deleted(self, point: RecoveryPoint, store: VaultStore) -> None:
+        """The vault was told to delete it, and the catalog, of an earlier day, does not know. Raises Damaged
+        when it is too late."""
+
+        def tell(point_id: str, state: str) -> None:
+            self._amend(point, store, state)
+
+        report = keep_again(store, [point.id], tell, now=to_micros(self.clock.now()))
+        if point.id in report.broken:
+            tell(point.id, RELEASED)
+            raise Damaged(f"point {point.id} cannot be held: {report.broken[point.id]}")
 
     def _release(self, point: RecoveryPoint, store: VaultStore) -> None:
         with self.catalog.read() as tx:
             others = legal_holds.covered_ids(tx, point.vault_id)
         if locking(store.backend) is not None:
             release_point(store, point.id, still_held=others)
-        self._amend(point, store, "released")
+        self._amend(point, store, RELEASED)
         with self.catalog.begin() as tx:
             point_locks.put_held(tx, point.id, vault_id=point.vault_id, is_held=False)
             # RACE: what a new hold covers since then may have lost its share: it is held once more.
@@ -131,7 +147,7 @@ class HoldKeeping:
         with self.catalog.read() as tx:
             vault = vaults.find_by_id(tx, point.vault_id)
         kept = None if vault is None else retention_for(vault, point.delete_at, now)
-        told = store.amend(point.id, HOLD, {"state": state}, written_at=to_micros(now), kept=kept)
+        told = store.amend(point.id, HOLD, {STATE: state}, written_at=to_micros(now), kept=kept)
         return f"{ObjectType.AMENDMENT.folder}{point.id}/{told.sequence:08}"
 
     def _settle(self, hold: LegalHold, status: HoldStatus) -> None:

@@ -211,9 +211,13 @@ class Vault(RuleBasedStateMachine):
             if not undelete(self.world.store(), points=[name], now=self.world.now).broken:
                 self.kept[name] = self.deleted.pop(name)
                 return
-        if f"points/{name}" in self.world.names("points/"):
-            store = self.world.store()
-            latest = max(told.written_at for told in store.amendments(name))
+        if not self.world.store().is_deleted(name):  # what is left of it is no good to us
+            self.delete_again(name)
+
+    def delete_again(self, name: str) -> None:
+        store = self.world.store()
+        if told := store.amendments(name):
+            latest = max(amendment.written_at for amendment in told)
             store.amend(name, "deletion", {}, written_at=max(self.world.now, latest + 1))
 
     @invariant()
@@ -228,6 +232,8 @@ class Vault(RuleBasedStateMachine):
             return
         for _, _, _, session, _ in self.open:
             session.__exit__(None, None, None)
+        for name in self.deleted:  # some were asked back, too late, and not given up
+            self.delete_again(name)
         refusals, last = 0, CollectionReport()
         for _ in range(40):
             try:

@@ -34,7 +34,7 @@ from safehold.store.collect.trash import Trash, TrashView
 from safehold.store.copies.id_map import MapFolder
 from safehold.store.names import ObjectType
 from safehold.store.points.checkpoints import CheckpointFolder
-from safehold.store.points.points import UNDELETION, is_deleted, is_held
+from safehold.store.points.points import UNDELETION, Amendment, is_asked_back, is_deleted, is_held
 from safehold.store.vault_store import VaultStore
 from safehold.store.writers.fences import Fence, NoFence
 from safehold.store.writers.intent_folder import Intent, IntentFolder, Revocation
@@ -69,6 +69,7 @@ class CollectionReport:
     waiting_for: list[str] = field(default_factory=list)  # writers older than a tombstone
     repacked: list[str] = field(default_factory=list)  # packs of which what lives was stored anew
     repacked_bytes: int = 0  # plain, of what was stored anew
+    asked_back: list[str] = field(default_factory=list)  # deleted points, kept as far as they can be read
     points: int = 0
     total_bytes: int = 0  # plain, of all chunks
     live_bytes: int = 0
@@ -173,12 +174,12 @@ class Collection:
                 self._trash.bring_all_back(number, names)
 
     def _bring_back_held(self) -> None:
-        """Records of points that were held after they had gone to the trash: they are roots again, and what
-        they need is brought back as it is for every root. Once a purge has begun it is too late."""
+        """Records of points that were held, or asked back, after they had gone to the trash: they are roots
+        again, and what they need is brought back as for every root. Once a purge has begun it is too late."""
         store = VaultStore(self._backend, self._keys, self._vault_id)
         for number, names in self._trash.listed().items():
             for name in names:
-                if name.startswith(POINTS) and is_held(store.amendments(name.removeprefix(POINTS))):
+                if name.startswith(POINTS) and _is_wanted(store.amendments(name.removeprefix(POINTS))):
                     if self._is_being_purged(number, names):
                         self._too_late.add(name.removeprefix(POINTS))
                     else:
@@ -256,6 +257,7 @@ class Collection:
     def _tell(self, found: Survey) -> None:
         report = self.report
         report.points = len(found.roots.kept)
+        report.asked_back = sorted(found.roots.asked)
         report.total_bytes, report.live_bytes = found.total_bytes, found.live_bytes
         report.page_count = found.page_count
 
@@ -405,9 +407,8 @@ class Collection:
         for point_id in found.roots.deleted | trashed - found.roots.kept - found.roots.void:
             told = store.amendments(point_id)
             is_undeleted = any(amendment.kind == UNDELETION for amendment in told) and not is_deleted(told)
-            if is_undeleted or (is_held(told) and point_id not in self._too_late):
-                what = "undeleted" if is_undeleted else "held"
-                raise CollectionRefused(f"point {point_id} was {what} while it was being collected")
+            if is_undeleted or (_is_wanted(told) and point_id not in self._too_late):
+                raise CollectionRefused(f"point {point_id} was undeleted or held while it was collected")
 
     def _erase(self, number: int, names: list[str], now: int) -> None:
         locked = [name for name in names if not self._trash.erase(number, name)]
@@ -468,6 +469,10 @@ class Collection:
 
 REWRITTEN = "rewritten"
 LATE_RUNS = 3
+
+
+def _is_wanted(told: Sequence[Amendment]) -> bool:
+    return is_held(told) or is_asked_back(told)
 
 
 def bring_back(trash: Trash, stones: Tombstones, number: int, *, now: int) -> list[str]:

@@ -13,13 +13,13 @@ from safehold.core.errors import CollectionRefused, Damaged, KeyMismatch, Object
 from safehold.store.names import ObjectType
 from safehold.store.points.checkpoints import Checkpoint
 from safehold.store.points.points import (
-    DELETION,
     Amendment,
     PointRecord,
     decode_amendment,
     decode_point,
+    deleted_since,
+    is_asked_back,
     is_cold,
-    is_deleted,
     is_held,
 )
 from safehold.store.sealed.objects import SealedObject
@@ -36,7 +36,8 @@ class Roots:
     deleted  records that are no roots and whose deletion is as old as it must be
     headers  of all point objects, by name: who may speak of the object under that name
     cooled   those roots whose data was moved to cold storage
-    pinned   those roots that were deleted, and are kept because a live intent pins them
+    pinned   those roots that were deleted, and are kept because a live intent pins them, or as asked back
+    asked    those that were deleted, and that somebody asked back who has not seen yet whether they are whole
     checkpoints  with which an unfinished backup may still go on
     """
 
@@ -48,6 +49,7 @@ class Roots:
     headers: Mapping[str, bytes]
     cooled: frozenset[str] = frozenset()
     pinned: frozenset[str] = frozenset()
+    asked: frozenset[str] = frozenset()
     checkpoints: tuple[Checkpoint, ...] = ()
 
     @property
@@ -117,12 +119,13 @@ class RootReader:
         pins = {pin for intent in intents for pin in intent.pins}
         amendments = self._amendments_by_point(listed[1])
         points: dict[str, PointRecord] = {}
-        void, gone = set(), set()
+        void, gone, asked = set(), set(), set()
         for name in listed[0]:
             point_id = name.removeprefix(ObjectType.POINT.folder)
             record = self._points[name][0]
             told = amendments[point_id]
-            is_gone = is_deleted(told) and not is_held(told) and _deleted_at(told) < deleted_before
+            since = deleted_since(told)
+            is_gone = since is not None and since < deleted_before and not is_held(told)
             if record is None and not is_gone:
                 raise CollectionRefused(f"point {point_id} cannot be read, and so not what it needs")
             if record is not None:
@@ -131,7 +134,8 @@ class RootReader:
                 void.add(point_id)
             elif is_gone:
                 gone.add(point_id)
-        deleted = gone - pins
+                asked.update([point_id] if is_asked_back(told) else [])
+        deleted = gone - pins - asked
         kept = frozenset(points) - void - deleted
         headers = {name: self._points[name][1] for name in listed[0]}
         cooled = frozenset(point_id for point_id in kept if is_cold(amendments[point_id]))
@@ -144,6 +148,7 @@ class RootReader:
             headers=headers,
             cooled=cooled,
             pinned=kept & gone,
+            asked=kept & asked,
         )
 
     def _amendments_by_point(self, names: list[str]) -> Mapping[str, list[Amendment]]:
@@ -153,7 +158,3 @@ class RootReader:
         for told in found.values():
             told.sort(key=lambda amendment: (amendment.written_at, amendment.sequence))
         return found
-
-
-def _deleted_at(told: list[Amendment]) -> int:
-    return max(amendment.written_at for amendment in told if amendment.kind == DELETION)

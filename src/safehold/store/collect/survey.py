@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 
@@ -163,8 +163,7 @@ def _mark(
     store: VaultStore, roots: Roots, names: Set[str], needed: NeededIds, cold_needed: NeededIds
 ) -> tuple[int, Set[str]]:
     """How many pages were read, and objects that did not give back a page that another one had."""
-    pages = PageReader(FrameReader(store.backend, store.keys, store.vault_id), store.keys.chunk_id_key)
-    pages.know(sorted(name for name in names if name.startswith((TREES, POINTS))), store.object)
+    pages = pages_among(store, names)
     warm, cold = Marking(pages.read, needed), Marking(pages.read, needed, cold_needed)
 
     def markings(point_id: str) -> list[Marking]:
@@ -176,7 +175,8 @@ def _mark(
         for marking in markings(point_id):
             marking.mark(roots.points[point_id].root)
     # A pin may be younger than the deletion, and then its writer does not rely on the point: what was taken
-    # before is no loss. What is missed of an older one goes only when its writer has ended.
+    # before is no loss. What is missed of an older one goes only when its writer has ended. Nor does anybody
+    # rely on a point that is asked back.
     for point_id in sorted(roots.pinned):
         for marking in markings(point_id):
             marking.mark_readable(roots.points[point_id].root, ())
@@ -184,6 +184,13 @@ def _mark(
         begun = [unfinished.item.content for unfinished in checkpoint.unfinished]
         warm.mark_readable(checkpoint.root, [content for content in begun if content])
     return warm.page_count + cold.page_count, pages.damaged
+
+
+def pages_among(store: VaultStore, names: Iterable[str]) -> PageReader:
+    """All pages that lie in those objects. Raises StoreUnavailable."""
+    pages = PageReader(FrameReader(store.backend, store.keys, store.vault_id), store.keys.chunk_id_key)
+    pages.know(sorted(name for name in names if name.startswith((TREES, POINTS))), store.object)
+    return pages
 
 
 def _uncovered(

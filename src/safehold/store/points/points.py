@@ -67,20 +67,45 @@ class Amendment(msgspec.Struct, kw_only=True):
 
 
 DELETION, UNDELETION, HOLD = "deletion", "undeletion", "hold"
+STATE = "state"  # the fact of an undeletion or a hold; none, or any other word: it is decided
+ASKED, HELD, RELEASED = "asked", "held", "released"
 STORAGE = "storage"  # of a point whose data lies in cold storage, whole; it never comes back
 STORAGE_CLASS, COLD_CLASS = "storage_class", "COLD"  # the fact that it has
 
 
 def is_deleted(amendments: Iterable[Amendment]) -> bool:
     """Is the point taken out of what is kept? Of `amendments`, in order, the last that says so holds."""
-    told = [amendment.kind for amendment in amendments if amendment.kind in (DELETION, UNDELETION)]
+    told = [each.kind for each in amendments if each.kind in (DELETION, UNDELETION) and not _is_asked(each)]
     return bool(told) and told[-1] == DELETION
+
+
+def deleted_since(amendments: Iterable[Amendment]) -> int | None:
+    """When that was decided; to delete it once more changes nothing. None for a point that is not deleted."""
+    since: int | None = None
+    for each in amendments:
+        if each.kind == UNDELETION and not _is_asked(each):
+            since = None
+        elif each.kind == DELETION and since is None:
+            since = each.written_at
+    return since
 
 
 def is_held(amendments: Iterable[Amendment]) -> bool:
     """Does a legal hold keep the point, whatever else was decided? Of several the last one says."""
-    told = [amendment for amendment in amendments if amendment.kind == HOLD]
-    return bool(told) and told[-1].facts.get("state") != "released"
+    told = [each for each in amendments if each.kind == HOLD and not _is_asked(each)]
+    return bool(told) and told[-1].facts.get(STATE) != RELEASED
+
+
+def is_asked_back(amendments: Iterable[Amendment]) -> bool:
+    """Is a deleted point to be kept again, or held, and nobody has said yet whether that can be?"""
+    told = list(amendments)
+    undeletion = [each for each in told if each.kind in (DELETION, UNDELETION)][-1:]
+    hold = [each for each in told if each.kind == HOLD][-1:]
+    return any(_is_asked(each) for each in undeletion + hold)
+
+
+def _is_asked(amendment: Amendment) -> bool:
+    return amendment.kind in (UNDELETION, HOLD) and amendment.facts.get(STATE) == ASKED
 
 
 def is_cold(amendments: Iterable[Amendment]) -> bool:
