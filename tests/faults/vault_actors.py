@@ -2,8 +2,8 @@
 
 Each tells what it is about to do.
 
-A day is half a second here: points are deleted, announced, trashed and purged while backups, restores and
-scrubs run; writers that were killed are revoked, packs are written anew.
+Points are deleted, announced, trashed and purged while backups, restores and scrubs run; writers that were
+killed are revoked, packs are written anew, points are moved to cold storage.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -18,23 +19,20 @@ from pathlib import Path
 from safehold.core.clock import FixedClock, SystemClock, to_micros
 from safehold.core.errors import CollectionRefused, ObjectMissing, PointDamaged, WriterRevoked
 from safehold.jobs.fencing import CatalogFence
-from safehold.store.backends.local import LocalBackend
+from safehold.store.cold.cold import cool
 from safehold.store.copies import copy_trees
 from safehold.store.copies.copying import CopyOrder, copy_point
 from safehold.store.soundness import checking
-from safehold.store.soundness.verify import verify
 from safehold.store.upkeep.scrub import scrub
 from safehold.store.vault_store import VaultStore
-from safehold.store.writers.tombstones import Tombstones
 from safehold.store.writing import loads, packing, session
-from tests.faults.collect_kill import DAY_SECONDS, Place, counts_of
+from tests.faults.vault_places import SETTINGS, Place, counts_of
 from tests.store.resumed import Attempt
 from tests.store.vaults import Tree, back_up, flat, restore
 
 RESOURCES = ("alpha", "beta")
 KEPT = 3  # generations of a resource that are not deleted
-LAST_RUNS = 80  # of collection, until the vault must be still
-QUIET_RUNS = 5
+IDLE_SECONDS = 0.02  # when there is nothing to move
 COPY = "copy-"  # so are copies called, and what they are copies of behind that
 COPY_NAMED_BYTES = 60_000
 
@@ -75,6 +73,7 @@ class Desk:
     """What an actor has at hand."""
 
     place: Place
+    chance: random.Random
     fence: CatalogFence = field(init=False)
 
     def __post_init__(self) -> None:
@@ -82,7 +81,7 @@ class Desk:
 
     @property
     def copies(self) -> Desk:
-        return Desk(place_of_copies(self.place))
+        return Desk(place_of_copies(self.place), self.chance)
 
     def newest(self, resource: str) -> int:
         """The newest generation of which there is a record, -1 if none."""
@@ -106,6 +105,7 @@ def write(desk: Desk, resource: str) -> Telling:
     store = desk.place.store(desk.fence)
     generation = desk.newest(resource) + 1
     name, before = point_name(resource, generation), point_name(resource, generation - 1)
+    yield from adopt(store, before)
     yield "backup", name
     is_there = generation > 0 and store.find_point(before) is not None
     try:
@@ -115,6 +115,16 @@ def write(desk: Desk, resource: str) -> Telling:
         return
     yield "committed", name
     yield from delete(store, [point_name(resource, old) for old in range(generation - KEPT + 1)][-KEPT:])
+
+
+def adopt(store: VaultStore, point: str) -> Telling:
+    """The point stands from now on, or never will: who wrote it may have been killed before it was told."""
+    if store.find_point(point) is None:
+        return
+    yield "adopt", point
+    with suppress(WriterRevoked):
+        if store.adopt_point(point) is not None and not store.is_deleted(point):
+            yield "stands", point
 
 
 def delete(store: VaultStore, points: list[str]) -> Telling:
@@ -150,21 +160,68 @@ def copy_one(desk: Desk, resource: str, point: str) -> Telling:
         yield "revoked", order.point_id
         return
     except (ObjectMissing, PointDamaged) as error:
-        is_gone = source.find_point(point) is None or source.is_deleted(point)
-        yield ("gone", point) if is_gone else ("WRONG", point, str(error))
+        yield ("gone", point) if is_gone(source, point) else ("WRONG", point, str(error))
         return
     yield "committed", order.point_id
     yield from delete(target, [old for old in before if old != order.point_id][:-2][-KEPT:])
 
 
 def read(desk: Desk) -> Telling:
-    """The newest point comes back as it was. It is deleted only when there are three newer ones."""
+    """Of each resource, one of the points that are kept comes back as it was."""
     for resource in RESOURCES:
-        name = point_name(resource, max(0, desk.newest(resource)))
+        back = desk.chance.randrange(KEPT)
+        name = point_name(resource, max(0, desk.newest(resource) - back))
         yield "restore", name
-        store = desk.place.store(desk.fence)
-        if store.find_point(name) is not None:
-            yield ("equal",) if restore(store, name) == flat(tree_of(name)) else ("WRONG", name)
+        yield from restore_one(desk.place.store(desk.fence), name)
+
+
+def restore_one(store: VaultStore, point: str) -> Telling:
+    """One of the older points may be deleted meanwhile, and then it may be gone."""
+    if store.find_point(point) is None:
+        return
+    began, skipped = time.monotonic(), list[tuple[bytes, str]]()
+    try:
+        is_equal = restore(store, point, skipped=skipped) == flat(tree_of(point)) and not skipped
+    except (ObjectMissing, PointDamaged) as error:
+        is_equal, skipped = False, [(b"", str(error))]
+    if is_equal:
+        yield ("equal",)
+    elif is_gone(store, point):
+        yield "gone", point
+    elif time.monotonic() - began >= SETTINGS.grace_seconds + SETTINGS.trash_seconds:
+        yield "late", point  # what was moved meanwhile may be purged where it looked; no restore lasts weeks
+    else:
+        yield "WRONG", point, *map(str, skipped)
+
+
+def is_gone(store: VaultStore, point: str) -> bool:
+    with suppress(ObjectMissing):  # RACE: its deletion is purged while it is read
+        # ORDER: its record goes before its deletion does.
+        return store.is_deleted(point) or store.find_point(point) is None
+    return True
+
+
+def move(desk: Desk) -> Telling:
+    """A warm point goes to cold storage, all its data with it. Deleted meanwhile, it may stay."""
+    store = desk.place.store(desk.fence)
+    warm = [point for point in store.points() if is_warm(store, point)]
+    if not warm:
+        time.sleep(IDLE_SECONDS)
+        return
+    point = desk.chance.choice(warm)
+    yield "move", point
+    try:
+        cool(store, point, now=to_micros(SystemClock().now()))
+    except (ObjectMissing, WriterRevoked):
+        yield "stays", point
+        return
+    yield "moved", point
+
+
+def is_warm(store: VaultStore, point: str) -> bool:
+    with suppress(ObjectMissing):  # RACE: it was purged since it was listed
+        return not store.is_deleted(point) and not store.is_cold(point)
+    return False
 
 
 def collect(desk: Desk) -> Telling:
@@ -190,6 +247,7 @@ def write_on(desk: Desk, resource: str) -> Telling:
     generation = desk.newest(resource) + 1
     name, before = point_name(resource, generation), point_name(resource, generation - 1)
     note = desk.place.folder / f"{name}.checkpoint"
+    yield from adopt(store, before)
     yield "checkpoint", name
     is_there = generation > 0 and store.find_point(before) is not None
     attempt = Attempt(
@@ -227,61 +285,11 @@ WORKS: Mapping[str, Work] = {
     "collector": collect,
     "second collector": lambda desk: chain(collect(desk.copies), collect(desk)),
     "copier": copy,
+    "mover": move,
+    "second mover": lambda desk: chain(move(desk.copies), move(desk)),
     "scrubber": read_back,
 }
 RESULTS = frozenset(
     {"equal", "collected", "refused", "scrubbed", "committed", "resumed", "revoked", "gone"}
+    | {"stands", "moved", "stays", "late"}
 )  # of a work
-
-
-def judge(place: Place, kept: list[str], *, is_thorough: bool) -> Iterator[str]:
-    """What is wrong with points that were committed and not deleted; nobody else is at work."""
-    copies = [point for point in kept if point.startswith(COPY)]
-    originals = [point for point in kept if not point.startswith(COPY)]
-    yield from _judge(place, originals, is_thorough=is_thorough)
-    yield from _judge(place_of_copies(place), copies, is_thorough=is_thorough)
-
-
-def _judge(place: Place, kept: list[str], *, is_thorough: bool) -> Iterator[str]:
-    store = place.store(place.fence())
-    for point in kept:
-        if store.find_point(point) is None:
-            yield f"{point} is lost"
-        elif restore(store, point) != flat(tree_of(point)):
-            yield f"{point} restores to something else"
-    if is_thorough:
-        problems = verify(place.store(place.fence()), read_data=True).problems
-        yield from (f"{place.name}: {problem}" for problem in problems)
-
-
-def wind_up(place: Place, kept: list[str], deleted: frozenset[str]) -> Iterator[str]:
-    """Left alone, collection comes to an end: nothing is announced, and all that is there is sound."""
-    for each in (place, place_of_copies(place)):
-        if not _comes_to_rest(each):
-            yield f"collection of {each.name} does not come to an end"
-    yield from judge(place, kept, is_thorough=True)
-    for each in (place, place_of_copies(place)):
-        yield from _still_there(each, deleted)
-
-
-def _still_there(place: Place, deleted: frozenset[str]) -> Iterator[str]:
-    store = place.store(place.fence())
-    for point in sorted(deleted & set(store.points())):
-        # A combined object stays while others need its chunks.
-        if store.is_deleted(point) and len(store.object(f"points/{point}").directory.frames) == 1:
-            yield f"{point} was deleted and is still there"
-
-
-def _comes_to_rest(place: Place) -> bool:
-    fence, quiet = place.fence(), 0
-    backend, store = LocalBackend(place.vault), place.store(fence)
-    stones = Tombstones(backend, store.keys, store.vault_id)
-    for _ in range(LAST_RUNS):
-        began = time.monotonic()
-        report = place.collect(fence)
-        is_busy = report.announced or report.repacked or stones.listed().open or list(backend.list("trash/"))
-        quiet = 0 if is_busy else quiet + 1
-        if quiet == QUIET_RUNS:
-            return True
-        time.sleep(max(0.0, began + DAY_SECONDS - time.monotonic()))
-    return False

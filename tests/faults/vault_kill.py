@@ -25,21 +25,12 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from safehold.store.backends.local import LocalBackend
-from tests.faults.collect_kill import COUNTED, Place
-from tests.faults.vault_actors import (
-    RESULTS,
-    WORKS,
-    Desk,
-    Work,
-    judge,
-    make_small,
-    place_of_copies,
-    wind_up,
-)
+from tests.faults.vault_actors import RESULTS, WORKS, Desk, Work, make_small, place_of_copies
+from tests.faults.vault_judge import Told, judge, wind_up
+from tests.faults.vault_places import COUNTED, Place
 
 LONGEST_SECONDS = (0.03, 0.1, 0.1, 0.3)  # between two kills of a round
-THOROUGH_EVERY = 20  # rounds between two checks of every byte of the vault
+THOROUGH_EVERY = 5  # rounds between two checks of every byte of the vault
 TOLD_BYTES = 3000  # of what a process says that fails
 
 
@@ -52,9 +43,12 @@ class Findings:
     rounds: int = 0
     kills: Counter[str] = field(default_factory=Counter)  # by what the process was doing
     done: Counter[str] = field(default_factory=Counter)  # works that came to their end, and what they came to
+    refusals: Counter[str] = field(default_factory=Counter)  # of collection, by why
     points: int = 0  # kept in the end
+    untold: int = 0  # points that stood although their writer died before it could say so
     deleted: int = 0
     restores_compared: int = 0
+    cold_compared: int = 0  # of these, those of points that were moved to cold storage
     stored_bytes: int = 0
     seconds: float = 0.0
     broken: list[str] = field(default_factory=list)
@@ -107,8 +101,7 @@ class Trial:
         make_small()
         self._place = Place(folder)
         self._random = random.Random(seed)
-        self._committed: set[str] = set()
-        self._deleted: set[str] = set()
+        self._told = Told()
         self.found = Findings(kills, seed)
         self._ask(lambda: self._place.make() or place_of_copies(self._place).make() or [])
 
@@ -118,24 +111,31 @@ class Trial:
             self._one_round()
             self._check(is_thorough=found.rounds % THOROUGH_EVERY == 0)
             found.rounds += 1
-        kept, deleted = self._kept(), frozenset(self._deleted)
-        self._note("in the end", partial(wind_up, self._place, kept, deleted))
-        found.points, found.deleted = len(kept), len(deleted)
-        found.stored_bytes = sum(info.size_bytes for info in LocalBackend(self._place.vault).list(""))
+        if not found.broken:  # else it stays as it was found
+            self._note("in the end", partial(wind_up, self._place, self._told))
+            self._count_compared()
+        found.points, found.deleted = len(self._told.kept()), len(self._told.deleted)
+        places = (self._place, place_of_copies(self._place))
+        found.stored_bytes = sum(info.size_bytes for place in places for info in place.both.list(""))
         found.seconds = round(time.monotonic() - started, 1)
         return found
 
     def _check(self, *, is_thorough: bool) -> None:
-        kept = self._kept()
-        check = partial(judge, self._place, kept, is_thorough=is_thorough)
+        check = partial(judge, self._place, self._told, is_thorough=is_thorough)
         self._note(f"round {self.found.rounds}", check)
-        self.found.restores_compared += len(kept)
+        self._count_compared()
 
-    def _kept(self) -> list[str]:
-        return sorted(self._committed - self._deleted)
+    def _count_compared(self) -> None:
+        kept = self._told.kept()
+        self.found.restores_compared += len(kept)
+        self.found.cold_compared += len(self._told.moved.intersection(kept))
 
     def _one_round(self) -> None:
-        children = [Child(partial(self._again_and_again, work)) for work in WORKS.values()]
+        seeds = [self._random.randbytes(8) for _ in WORKS]
+        children = [
+            Child(partial(_again_and_again, self._place, *each))
+            for each in zip(WORKS.values(), seeds, strict=True)
+        ]
         waiting = list(children)
         self._random.shuffle(waiting)
         try:
@@ -151,15 +151,15 @@ class Trial:
             lines, was_killed = child.rest()
             self._listen(said[child.pid] + lines, was_killed=was_killed)
 
-    def _again_and_again(self, work: Work) -> Iterable[Iterable[str]]:
-        desk = Desk(self._place)
-        while True:
-            yield from work(desk)
-
     def _listen(self, said: list[list[str]], *, was_killed: bool) -> None:
-        found = self.found
-        self._committed |= {words[1] for words in said if words[0] == "committed"}
-        self._deleted |= {words[1] for words in said if words[0] == "delete"}
+        found, told = self.found, self._told
+        told.committed |= {words[1] for words in said if words[0] == "committed"}
+        stands = {words[1] for words in said if words[0] == "stands"} - told.committed
+        told.committed |= stands
+        found.untold += len(stands)
+        told.deleted |= {words[1] for words in said if words[0] == "delete"}
+        told.moved |= {words[1] for words in said if words[0] == "moved"}
+        found.refusals.update(words[1] for words in said if words[0] == "refused")
         found.broken += [" ".join(words) for words in said if words[0] == "WRONG"]
         if not was_killed:
             found.broken.append(f"ended by itself: {said[-2:]}")
@@ -183,6 +183,12 @@ class Trial:
         return [*said, ["WRONG", "it did not come to its end"]] if was_killed else said
 
 
+def _again_and_again(place: Place, work: Work, seed: bytes) -> Iterable[Iterable[str]]:
+    desk = Desk(place, random.Random(seed))
+    while True:
+        yield from work(desk)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=300)
@@ -191,6 +197,7 @@ def main() -> int:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="safehold-kill-") as temporary:
         folder = arguments.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
         found = Trial(folder, seed=arguments.seed, kills=arguments.kills).run()
     print(found.to_json())
     return 1 if found.broken else 0
