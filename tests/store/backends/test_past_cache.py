@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from safehold.core.errors import StoreFull, StoreUnavailable
+from safehold.core.errors import Damaged, StoreFull, StoreUnavailable
 from safehold.store.backends import past_cache
-from safehold.store.backends.local import LONG_BYTES, LocalBackend
+from safehold.store.backends.local import LONG_BYTES, LONG_READ_BYTES, LocalBackend
 from safehold.store.backends.past_cache import BLOCK_BYTES, STAGE_BYTES
 
 SIZES = (
@@ -120,3 +120,86 @@ def test_a_full_or_broken_disk_is_told_and_nothing_stays(
     monkeypatch.undo()
     assert list(backend.list("packs/")) == []
     assert list((tmp_path / "vault" / "tmp").iterdir()) == []
+
+
+@pytest.fixture
+def long_object(tmp_path: Path) -> tuple[LocalBackend, bytes]:
+    backend = LocalBackend.create(tmp_path / "vault")
+    data = random.Random(7).randbytes(LONG_BYTES + 12_345)
+    backend.put("packs/long", [data])
+    return backend, data
+
+
+PIECES = [
+    (0, LONG_READ_BYTES),
+    (1, LONG_READ_BYTES),
+    (BLOCK_BYTES - 1, 2 * LONG_READ_BYTES + 1),
+    (3 * BLOCK_BYTES, 5 * LONG_READ_BYTES),
+    (LONG_BYTES - 70_000, 82_345),  # to the very end
+    (LONG_BYTES - 70_000, 90_000),  # beyond it
+    (-70_000, 70_000),
+    (0, LONG_BYTES + 12_345),
+]
+
+
+@pytest.mark.parametrize(("offset", "length"), PIECES)
+def test_a_long_piece_is_the_same_however_it_is_read(
+    long_object: tuple[LocalBackend, bytes], offset: int, length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend, data = long_object
+    start = offset if offset >= 0 else len(data) + offset
+    expected = data[start : start + length]
+    assert backend.get("packs/long", offset=offset, length=length) == expected
+    monkeypatch.setattr("safehold.store.backends.local.read_blocks", lambda *asked: None)
+    assert backend.get("packs/long", offset=offset, length=length) == expected
+
+
+def test_a_long_piece_is_read_past_the_cache_and_a_short_one_as_usual(
+    long_object: tuple[LocalBackend, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend, _ = long_object
+    asked: list[tuple[int, int]] = []
+    preadv = os.preadv
+
+    def noted(descriptor: int, buffers: list[memoryview], offset: int) -> int:
+        assert fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_DIRECT
+        asked.append((offset, len(buffers[0])))
+        return preadv(descriptor, buffers, offset)
+
+    monkeypatch.setattr(os, "preadv", noted)
+    backend.get("packs/long", offset=5, length=LONG_READ_BYTES - 1)
+    assert asked == []
+    backend.get("packs/long", offset=BLOCK_BYTES + 5, length=LONG_READ_BYTES)
+    assert asked == [(BLOCK_BYTES, LONG_READ_BYTES + BLOCK_BYTES)]
+
+
+@pytest.mark.parametrize("refused_at", ["the flag", "the reading"])
+def test_where_the_file_system_reads_in_no_such_way_it_is_read_as_usual(
+    long_object: tuple[LocalBackend, bytes], refused_at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend, data = long_object
+
+    set_flags, refused = fcntl.fcntl, []
+
+    def refuse(descriptor: int, *asked: object) -> int:
+        if asked == (fcntl.F_GETFL,):
+            return set_flags(descriptor, fcntl.F_GETFL)
+        refused.append(asked)
+        raise OSError(errno.EINVAL, "not here")
+
+    monkeypatch.setattr(*((fcntl, "fcntl") if refused_at == "the flag" else (os, "preadv")), refuse)
+    assert backend.get("packs/long", offset=5, length=LONG_READ_BYTES) == data[5 : 5 + LONG_READ_BYTES]
+    assert len(refused) == 1
+
+
+def test_a_piece_that_the_disk_cannot_read_is_told_as_damaged(
+    long_object: tuple[LocalBackend, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend, _ = long_object
+
+    def fail(*asked: object) -> int:
+        raise OSError(errno.EIO, "bad sectors")
+
+    monkeypatch.setattr(os, "preadv", fail)
+    with pytest.raises(Damaged):
+        backend.get("packs/long", offset=5, length=LONG_READ_BYTES)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,19 +79,22 @@ def test_a_vault_that_lost_its_keys_never_gets_others(backend: MemoryBackend) ->
     assert folder_names(backend, "keys/") == []
 
 
+def failing_behind_the_start_of_packs(real: Callable[[int, Any, int], Any]) -> Callable[[int, Any, int], Any]:
+    def read(descriptor: int, what: Any, offset: int) -> Any:
+        if "/packs/" in os.readlink(f"/proc/self/fd/{descriptor}") and offset > 0:
+            raise OSError(errno.EIO, "Input/output error")
+        return real(descriptor, what, offset)
+
+    return read
+
+
 def test_sectors_that_cannot_be_read_are_damage_to_one_object(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     local = LocalBackend.create(tmp_path / "vault")
     back_up(open_store(local), "p", TREE)
-    real = os.pread
-
-    def pread(descriptor: int, length: int, offset: int) -> bytes:
-        if "/packs/" in os.readlink(f"/proc/self/fd/{descriptor}") and offset > 0:
-            raise OSError(errno.EIO, "Input/output error")
-        return real(descriptor, length, offset)
-
-    monkeypatch.setattr(os, "pread", pread)
+    for call in ("pread", "preadv"):
+        monkeypatch.setattr(os, call, failing_behind_the_start_of_packs(getattr(os, call)))
     with pytest.raises(Damaged, match="cannot be read"):
         local.get(folder_names(local, "packs/")[0], offset=10, length=10)
     told: list[tuple[bytes, str]] = []

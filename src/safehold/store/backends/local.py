@@ -17,7 +17,7 @@ from typing import Self
 
 from safehold.core.errors import Damaged, ObjectExists, ObjectMissing, StoreFull, StoreUnavailable
 from safehold.store.backends.contract import ObjectInfo
-from safehold.store.backends.past_cache import after, write_blocks
+from safehold.store.backends.past_cache import after, read_blocks, write_blocks
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 NO_UNNAMED_FILES = (
@@ -27,6 +27,7 @@ NO_UNNAMED_FILES = (
 )  # file systems and kernels without O_TMPFILE
 CANNOT_SYNC = (errno.EROFS, errno.EINVAL, errno.EACCES)  # whoever may only read: others wrote it long ago
 LONG_BYTES = 1 << 20  # from here on an object is written past the page cache
+LONG_READ_BYTES = 64 << 10  # from here on what is read of one is, too: most frames are longer
 IOV_MAX = 1024  # POSIX lets writev take that many parts at once
 
 
@@ -239,6 +240,10 @@ def _read(descriptor: int, offset: int, length: int | None) -> bytes:
     size = os.fstat(descriptor).st_size
     start = max(0, size + offset) if offset < 0 else min(offset, size)
     wanted = size - start if length is None else min(length, size - start)
+    if size >= LONG_BYTES and wanted >= LONG_READ_BYTES:
+        long = read_blocks(descriptor, start, wanted)
+        if long is not None:
+            return long
     data = os.pread(descriptor, wanted, start)
     while len(data) < wanted:  # a read of more than 2 GiB comes in parts
         more = os.pread(descriptor, wanted - len(data), start + len(data))

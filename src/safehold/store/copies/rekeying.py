@@ -166,7 +166,7 @@ class Rekeying:
         data = None
         if frame is not None:
             with suppress(Damaged):
-                data = self._chunks.cut(piece.part.id, piece.place, frame)
+                data = bytes(self._chunks.cut(piece.part.id, piece.place, memoryview(frame)))
         if data is None:
             data = self._chunks.read(piece.part.id)
         if len(data) != piece.part.length:

@@ -11,7 +11,7 @@ from safehold.store.fragments.places import ObjectRef, Place
 from safehold.store.index.rebuilding import CompleteIndex
 from safehold.store.restoring.verdicts import read_again
 from safehold.store.sealed.chunking import chunk_id
-from safehold.store.sealed.frames import open_frame
+from safehold.store.sealed.frames import lend_frame
 from safehold.store.sealed.keys import VaultKeys
 from safehold.store.sealed.sealing import ObjectSeal
 
@@ -44,11 +44,15 @@ class FrameReader:
 
     def read_frame(self, place: Place) -> bytes:
         """As `frame`, past the cache: for whoever reads each frame once."""
+        return bytes(self.lend_frame(place))
+
+    def lend_frame(self, place: Place) -> memoryview:
+        """As `read_frame`, good until the calling thread asks for another: for whoever uses it at once."""
         return read_again(lambda: self._open(place))
 
-    def _open(self, place: Place) -> bytes:
+    def _open(self, place: Place) -> memoryview:
         sealed = self._backend.get(place.object.name, offset=place.sealed_offset, length=place.sealed_bytes)
-        return open_frame(self._seal(place.object), place.frame, sealed)
+        return lend_frame(self._seal(place.object), place.frame, sealed)
 
     def _seal(self, ref: ObjectRef) -> ObjectSeal:
         seal = self._seals.get(ref.name)
@@ -89,14 +93,14 @@ class ChunkReader:
                 tried.add(place)
                 try:
                     frame = self._frames.frame(place)
-                    return self.cut(identity, place, frame)
+                    return bytes(self.cut(identity, place, memoryview(frame)))
                 except (ObjectMissing, Damaged) as error:
                     self._index.condemn(place)
                     last = error
         raise last
 
-    def cut(self, identity: bytes, place: Place, frame: bytes) -> bytes:
-        """The chunk out of its frame. Raises Damaged when what lies there is another."""
+    def cut(self, identity: bytes, place: Place, frame: memoryview) -> memoryview:
+        """The chunk in its frame. Raises Damaged when what lies there is another."""
         data = frame[place.offset : place.offset + place.length]
         if chunk_id(self._key, data) != identity:
             raise Damaged(f"{place.object.name}: frame {place.frame} holds other bytes than the index says")

@@ -1,7 +1,7 @@
 """A recovery point put back: planned by frame, so that each frame is read and opened once.
 
 Files are gathered into windows; within one, every frame that is needed is opened in order of first use
-and all pieces in it are written at once, by several threads.
+and all pieces in it are written at once, by several threads, while the next window is planned.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from safehold.core.errors import Damaged, ObjectMissing
 from safehold.domain.items import CONTENT_KINDS, Item, ItemKind
@@ -21,10 +21,12 @@ from safehold.store.sealed.chunking import ZERO_ID
 from safehold.store.trees.contents import GetPage, Part, decode_content
 from safehold.store.trees.tree_reader import PointTree
 
-THREADS = 3
-FRAMES_AHEAD = 12
+THREADS = 5  # more than processors: some wait for the disk
+FRAMES_AHEAD = 256  # planned and not yet opened, besides those of one window
 WINDOW_BYTES = 256 << 20
-WINDOW_PIECES = 32_768
+WINDOW_PIECES = 16_384
+
+T = TypeVar("T", bytes, memoryview)
 
 Advance = Callable[[int, int], None]
 Skip = Callable[[bytes, str], None]
@@ -96,6 +98,7 @@ class Restoring:
         self._window_pieces = 0
         self._stand_ins: dict[bytes, bytes] = {}  # first path of a hard-link group -> where its bytes went
         self._finished: list[_File] = []  # of this window: all their pieces are in it or were before
+        self._under_way: deque[Future[None] | list[_File]] = deque()  # frames, and files that end with them
 
     def run(self, tree: PointTree, paths: Sequence[bytes]) -> RestoreCounts:
         """Put back those paths with all below them, or everything when there are none.
@@ -112,6 +115,7 @@ class Restoring:
                 else:
                     self._target.make(path, item)
             self._flush(pool)
+            self._settle(0)
         return self.counts
 
     def _wanted(self, tree: PointTree, paths: Sequence[bytes]) -> Iterator[tuple[bytes, Item]]:
@@ -205,23 +209,28 @@ class Restoring:
         self._window_pieces += 1
 
     def _flush(self, pool: ThreadPoolExecutor) -> None:
-        """Write everything planned so far."""
-        waiting: deque[Future[None]] = deque()
+        """Everything planned so far is going to be written."""
         for pieces in self._window.values():
-            waiting.append(pool.submit(self._write_frame, pieces))
-            if len(waiting) >= FRAMES_AHEAD:
-                waiting.popleft().result()
-        for future in waiting:
-            future.result()
+            self._under_way.append(pool.submit(self._write_frame, pieces))
+            self._settle(FRAMES_AHEAD)
+        self._under_way.append(self._finished)
+        self._finished = []
         self._window.clear()
         self._window_bytes = self._window_pieces = 0
-        for file in self._finished:
-            self._finish_file(file)
-        self._finished.clear()
+
+    def _settle(self, left: int) -> None:
+        """Wait until no more than so much is under way. Raises what the writing of it did."""
+        while len(self._under_way) > left:
+            done = self._under_way.popleft()
+            if isinstance(done, Future):
+                done.result()
+                continue
+            for file in done:
+                self._finish_file(file)
 
     def _write_frame(self, pieces: list[_Piece]) -> None:
         try:
-            frame: bytes | None = self._frames.read_frame(pieces[0].place)
+            frame: memoryview | None = self._frames.lend_frame(pieces[0].place)
         except (Damaged, ObjectMissing):
             frame = None  # each piece now looks for another place of its chunk
         whole: list[tuple[bytes, Item, bytes]] = []
@@ -234,7 +243,7 @@ class Restoring:
                 self._fail(file, str(error), whole=piece.whole)
                 continue
             if piece.whole:
-                whole.append((file.path, file.item, data))
+                whole.append((file.path, file.item, bytes(data)))
             else:
                 self._write_piece(file, piece.offset, data)
             size += len(data)
@@ -244,20 +253,21 @@ class Restoring:
             self.counts.bytes += size
             self._advance(len(whole), size)
 
-    def _piece_data(self, piece: _Piece, frame: bytes | None) -> bytes:
+    def _piece_data(self, piece: _Piece, frame: memoryview | None) -> bytes | memoryview:
         if frame is not None:
             try:
                 return self._checked(piece, self._chunks.cut(piece.part.id, piece.place, frame))
             except Damaged:
                 pass
+        # What was lent may be gone with this: the frame's other pieces are then read so, too.
         return self._checked(piece, self._chunks.read(piece.part.id))
 
-    def _checked(self, piece: _Piece, data: bytes) -> bytes:
+    def _checked(self, piece: _Piece, data: T) -> T:
         if len(data) != piece.part.length:
             raise Damaged(f"a chunk has {len(data)} bytes, {piece.part.length} were to be there")
         return data
 
-    def _write_piece(self, file: _File, offset: int, data: bytes) -> None:
+    def _write_piece(self, file: _File, offset: int, data: bytes | memoryview) -> None:
         with file.lock:
             if file.writer is None:
                 file.writer = self._target.open(file.path, file.item)

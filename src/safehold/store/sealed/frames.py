@@ -69,9 +69,14 @@ def seal_frame(seal: NewSeal, number: int, parts: Sequence[bytes | memoryview]) 
 
 def open_frame(seal: ObjectSeal, number: int, sealed: bytes | bytearray | memoryview) -> bytes:
     """The plain frame. Raises Damaged when it is not what was sealed there under that number."""
+    return bytes(lend_frame(seal, number, sealed))
+
+
+def lend_frame(seal: ObjectSeal, number: int, sealed: bytes | bytearray | memoryview) -> memoryview:
+    """As `open_frame`, good until the calling thread opens or seals another: for what is used at once."""
     if _contexts.bench is None:
-        return open_plainly(seal, number, sealed)
-    return open_on(_contexts.bench, seal, number, bytes(sealed))
+        return memoryview(open_plainly(seal, number, sealed))
+    return lend_on(_contexts.bench, seal, number, bytes(sealed))
 
 
 def seal_on(bench: Bench, seal: NewSeal, number: int, parts: Sequence[bytes | memoryview]) -> bytes:
@@ -85,8 +90,13 @@ def seal_on(bench: Bench, seal: NewSeal, number: int, parts: Sequence[bytes | me
 
 def open_on(bench: Bench, seal: ObjectSeal, number: int, sealed: bytes) -> bytes:
     """As `open_frame`, in one call outside Python's lock."""
+    return bytes(lend_on(bench, seal, number, sealed))
+
+
+def lend_on(bench: Bench, seal: ObjectSeal, number: int, sealed: bytes) -> memoryview:
+    """As `lend_frame`, in one call outside Python's lock."""
     try:
-        return bench.open(seal.of_frame(number), sealed)
+        return bench.lend(seal.of_frame(number), sealed)
     except Unsound as error:
         raise Damaged(f"{seal.name}: frame {number} {error}") from error
 

@@ -9,7 +9,21 @@ from __future__ import annotations
 
 import ctypes
 import weakref
-from ctypes import POINTER, Structure, byref, c_char, c_char_p, c_double, c_int, c_int64, c_uint64, c_void_p
+from ctypes import (
+    POINTER,
+    Structure,
+    byref,
+    c_char,
+    c_char_p,
+    c_double,
+    c_int,
+    c_int64,
+    c_ssize_t,
+    c_uint64,
+    c_void_p,
+    py_object,
+    pythonapi,
+)
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +32,12 @@ LIBRARY = Path(__file__).with_name("libkernel.so")
 INTERFACE = 1  # see kernel.c
 ZSTD = "libzstd.so.1"
 OPENSSL = "libcrypto.so.3"
+
+# Source: Python's C API, PyMemoryView_FromMemory; PyBUF_READ.
+_view = pythonapi.PyMemoryView_FromMemory
+_view.argtypes = [c_void_p, c_ssize_t, c_int]
+_view.restype = py_object
+_READ_ONLY = 0x100
 
 _NO_MEMORY = -1
 _TROUBLES = {
@@ -78,15 +98,19 @@ class Bench:
             *(self._pointer, byref(_of(seal)), where, len(plain)),
             *(self._worth, self._max_bytes, byref(found)),
         )
-        return _result(length, found)
+        return bytes(_lent(length, found))
 
     def open(self, seal: FrameSeal, sealed: bytes) -> bytes:
         """The plain frame. Raises Unsound, MemoryError."""
+        return bytes(self.lend(seal, sealed))
+
+    def lend(self, seal: FrameSeal, sealed: bytes) -> memoryview:
+        """The plain frame, good until the bench is used again. Raises Unsound, MemoryError."""
         found = c_void_p()
         length = self._open(
             self._pointer, byref(_of(seal)), sealed, len(sealed), self._max_bytes, byref(found)
         )
-        return _result(length, found)
+        return _lent(length, found)
 
 
 def new_bench(
@@ -143,9 +167,10 @@ def _of(seal: FrameSeal) -> _Seal:
     return _Seal(seal.key, seal.nonce, seal.bound, len(seal.bound))
 
 
-def _result(length: int, found: c_void_p) -> bytes:
+def _lent(length: int, found: c_void_p) -> memoryview:
     if length == _NO_MEMORY:
         raise MemoryError
     if length < 0:
         raise Unsound(_TROUBLES[length])
-    return ctypes.string_at(found, length) if length else b""
+    view: memoryview = _view(found, length, _READ_ONLY) if length else memoryview(b"")
+    return view

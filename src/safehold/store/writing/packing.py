@@ -14,7 +14,9 @@ from safehold.store.sealed.objects import Directory, FrameKind, FrameNote, assem
 from safehold.store.sealed.sealing import NewSeal
 
 PACK_BYTES = 32 << 20
-PACK_CHUNKS = 1 << 18  # keeps the directory below 10 MiB: ids do not compress, tiny files do
+PACK_CHUNKS = (
+    1 << 16
+)  # many tiny files: more would make a directory of MiBs, and its chunks must be remembered
 FRAME_BYTES = 1 << 20
 PAGE_FRAME_BYTES = 256 << 10  # small: whoever looks for one item reads a few of these
 FRAME_CHUNKS = 4096
