@@ -16,6 +16,7 @@ from tests.store.vaults import (
     Other,
     Tree,
     TreeSource,
+    TreeTarget,
     back_up,
     flat,
     folder_names,
@@ -59,6 +60,18 @@ def everything() -> VaultStore:
 
 def test_every_kind_of_item_comes_back(everything: VaultStore) -> None:
     assert restore(open_store(everything.backend), "p") == flat(EVERYTHING)
+
+
+def test_a_restore_tells_of_each_file_and_of_the_bytes_that_it_wrote(everything: VaultStore) -> None:
+    store = open_store(everything.backend)
+    told: list[tuple[int, int]] = []
+    counts = store.restore(
+        store.point("p"), TreeTarget(), advance=lambda *step: told.append(step), skip=lambda *_: None
+    )
+    files = [what for what in flat(EVERYTHING).values() if isinstance(what, bytes)]
+    assert (counts.items, counts.files, counts.failed) == (len(flat(EVERYTHING)), len(files), 0)
+    assert (sum(items for items, _ in told), sum(size for _, size in told)) == (counts.files, counts.bytes)
+    assert counts.bytes <= sum(map(len, files)) - 6 * MIB  # holes are not written
 
 
 def test_long_runs_of_zeros_are_not_stored(everything: VaultStore) -> None:

@@ -12,11 +12,13 @@ from safehold.domain.items import Item, PreviousTree
 from safehold.store.backends.faulty import Fault, FaultyBackend, Trouble
 from safehold.store.backends.memory import MemoryBackend
 from safehold.store.names import ObjectType
+from safehold.store.restoring.verdicts import Verdict
 from safehold.store.sealed.chunking import chunk_id
 from safehold.store.sealed.objects import FrameKind
 from safehold.store.soundness.verify import VerifyReport, verify
 from safehold.store.trees.contents import Part, decode_content, encode_content
 from safehold.store.vault_store import VaultStore
+from safehold.store.writers.intent_folder import IntentFolder, Revocation
 from tests.store.vaults import (
     Flat,
     Tree,
@@ -227,6 +229,37 @@ def test_every_kind_of_object_is_checked(
     backend.objects[name] = harm(backend.objects[name])
     report = check(backend)
     assert name in {problem.where for problem in report.problems}
+
+
+def test_a_damaged_piece_of_the_index_is_told_without_reading_data(backend: MemoryBackend) -> None:
+    name = folder_names(backend, "index/")[0]
+    backend.objects[name] = backend.objects[name][:-1]
+    (problem,) = check(backend, read_data=False).problems
+    assert (problem.where, problem.path, problem.verdict) == (name, b"", Verdict.DAMAGED)
+    assert_restores_but(backend, set())
+
+
+def test_a_revocation_that_cannot_be_read_is_told(backend: MemoryBackend) -> None:
+    store = open_store(backend)
+    revocation = Revocation(version=1, intent_id="1" * 32, admitted=[], written_at=1)
+    IntentFolder(backend, store.keys, store.vault_id).revoke(revocation)
+    (name,) = folder_names(backend, "revocations/")
+    assert check(backend, read_data=False).problems == []
+    flip(backend, name, -1)
+    assert [problem.where for problem in check(backend, read_data=False).problems] == ["revocations"]
+
+
+def test_damage_weighs_more_than_what_could_not_be_read_and_neither_is_well() -> None:
+    report = VerifyReport()
+    assert (report.is_well, report.verdict) == (True, Verdict.OK)
+    report.add_intruder("packs/a", "was written over by others")
+    assert (report.is_well, report.verdict) == (False, Verdict.OK)
+    assert [(told.where, told.verdict) for told in report.intruders] == [("packs/a", Verdict.OK)]
+    report.add("packs/b", b"", "no answer", Verdict.UNREADABLE)
+    assert (report.verdict, report.problem_count, report.unreadable_count) == (Verdict.UNREADABLE, 1, 1)
+    report.add("packs/c", b"", "other bytes")
+    assert (report.verdict, report.problem_count, report.unreadable_count) == (Verdict.DAMAGED, 2, 1)
+    assert [told.where for told in report.problems] == ["packs/b", "packs/c"]
 
 
 def test_a_damaged_record_costs_its_point_and_no_other(backend: MemoryBackend) -> None:

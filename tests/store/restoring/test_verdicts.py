@@ -90,6 +90,21 @@ def test_only_the_frames_that_were_wrong_are_looked_at_again(backend: MemoryBack
     assert check.bytes_read == 3 * len(data)
 
 
+def test_frames_count_as_looked_at_only_from_when_somebody_saw_them(backend: MemoryBackend) -> None:
+    (name,) = folder_names(backend, "packs/")
+    size = backend.size(name)
+    twice_cut = [Fault("get", Trouble.CUT, first=1, last=2, folder=name)]
+    lying = FaultyBackend(backend, [*twice_cut, Fault("get", Trouble.FLIP, first=3, last=4, folder=name)])
+    check = check_object(open_store(lying), name, size, pause=lambda seconds: None)
+    assert (check.verdict, check.problems) == (Verdict.OK, [])
+    data = bytearray(backend.objects[name])
+    data[100] ^= 1
+    backend.objects[name] = bytes(data)
+    cut = FaultyBackend(backend, twice_cut)
+    check = check_object(open_store(cut), name, size, pause=lambda seconds: None)
+    assert (check.verdict, check.why, list(check.frames)) == (Verdict.DAMAGED, "", [0])
+
+
 def test_a_restore_is_not_disturbed_by_a_read_that_lies_once(backend: MemoryBackend) -> None:
     lying = FaultyBackend(backend, [Fault("get", Trouble.FLIP, first=3, last=4, folder="packs/")])
     assert restore(open_store(lying), "p") == flat(TREE)
