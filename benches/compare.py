@@ -1,6 +1,7 @@
 """`make bench`: the same data, the same run, one after the other in turn; medians of several rounds.
 
-Usage: python -m benches.compare [--rounds 3] [--scratch DIR] [--only image,small,tiny,mixed]
+Usage: python -m benches.compare [--rounds 3] [--scratch DIR] [--only image,small,tiny,mixed,million]
+           [--cache dropped]
 Results go to benches/results/<date>-<machine>.json and .md; the table of the newest stands in the README.
 """
 
@@ -14,8 +15,10 @@ import shutil
 import statistics
 import subprocess
 import tempfile
+import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +29,10 @@ from benches.measure import Cost
 from benches.subjects import Borg, Restic, Safehold, Subject
 
 RESULTS = Path(__file__).parent / "results"
-STEPS = ("first backup", "unchanged", "after 1 % changed", "full restore", "one file")
+DROP_CACHES = Path("/proc/sys/vm/drop_caches")  # root alone may
+FIRST, UNCHANGED, CHANGED = "first backup", "unchanged", "after 1 % changed"
+RESTORE, ON_DISK, ONE_FILE = "full restore", "full restore, on disk", "one file"
+STEPS = (FIRST, UNCHANGED, CHANGED, RESTORE, ON_DISK, ONE_FILE)
 
 SETS = {
     "image": data.disk_image,
@@ -35,7 +41,7 @@ SETS = {
     "mixed": data.mixed_tree,
     "million": data.million_files,
 }
-STEPS_OF = {"million": ("first backup", "unchanged", "one file")}  # of the others all
+STEPS_OF = {"million": (FIRST, UNCHANGED, ONE_FILE)}  # of the others all
 GENERATIONS = 5  # backups after one percent changed, for the growth of what is stored
 
 Stored = dict[tuple[str, str], dict[str, list[int]]]  # (data set, when) -> subject -> bytes
@@ -52,9 +58,9 @@ def main() -> None:
         for name in {"restic", "borg"} - {peer.name for peer in found}:
             print(f"{name}: peer absent", flush=True)
         trees = {name: SETS[name](scratch) for name in options.only.split(",")}
-        costs, stored = _rounds(subjects, trees, scratch, options.rounds)
+        costs, stored = _rounds(subjects, trees, scratch, options.rounds, options.cache)
         limits = {name: limit.seconds(tree) for name, tree in trees.items()}
-        _write(subjects, costs, stored, limits, options.rounds)
+        _write(subjects, costs, stored, limits, options.rounds, options.cache)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -64,11 +70,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--scratch", default=None, help="where some 15 GB may be written")
     parser.add_argument("--only", default="image,small,tiny", help="of " + ", ".join(SETS))
+    parser.add_argument("--cache", choices=("warm", "dropped"), default="warm", help="before each step")
     return parser.parse_args()
 
 
 def _rounds(
-    subjects: list[Subject], trees: dict[str, Path], scratch: Path, rounds: int
+    subjects: list[Subject], trees: dict[str, Path], scratch: Path, rounds: int, cache: str
 ) -> tuple[Costs, Stored]:
     costs: Costs = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     stored: Stored = defaultdict(lambda: defaultdict(list))
@@ -80,7 +87,7 @@ def _rounds(
                     subprocess.run(["cp", "-a", str(tree), str(work)], check=True)
                     _warm(work)
                     wanted = STEPS_OF.get(name, STEPS)
-                    for step, cost in _one_round(subject, work, place, wanted, seed=number):
+                    for step, cost in _one_round(subject, work, place, wanted, cache, seed=number):
                         costs[name][step][subject.name].append(cost)
                         print(f"{number} {name:6} {step:18} {subject.name:9} {cost}", flush=True)
                     for when, size in _growth(subject, work) if number == 0 and name not in STEPS_OF else ():
@@ -98,20 +105,36 @@ def _growth(subject: Subject, tree: Path) -> list[tuple[str, int]]:
 
 
 def _one_round(
-    subject: Subject, tree: Path, place: Path, wanted: Sequence[str], *, seed: int
+    subject: Subject, tree: Path, place: Path, wanted: Sequence[str], cache: str, *, seed: int
 ) -> Iterator[tuple[str, Cost]]:
-    subject.begin(tree, place)
-    yield STEPS[0], subject.back_up()
-    yield STEPS[1], subject.back_up()
-    if STEPS[2] in wanted:
-        data.change_one_percent(tree, seed)
-        yield STEPS[2], subject.back_up()
-    os.sync()
-    if STEPS[3] in wanted:
-        yield STEPS[3], subject.restore(place / "restored")
     files = sorted(path for path in tree.rglob("*") if path.is_file())
     item = str(files[len(files) // 2].relative_to(tree))
-    yield STEPS[4], subject.restore_one(item, place / "restored-one")
+    work: dict[str, Callable[[], Cost]] = {
+        FIRST: subject.back_up,
+        UNCHANGED: subject.back_up,
+        CHANGED: subject.back_up,
+        RESTORE: lambda: subject.restore(place / "restored"),
+        ONE_FILE: lambda: subject.restore_one(item, place / "restored-one"),
+    }
+    subject.begin(tree, place)
+    for step in [step for step in wanted if step in work]:
+        if step == CHANGED:
+            data.change_one_percent(tree, seed)
+        if step in (RESTORE, ONE_FILE) or cache == "dropped":
+            os.sync()
+        if cache == "dropped":
+            DROP_CACHES.write_text("3")
+        cost = work[step]()
+        yield step, cost
+        if step == RESTORE:
+            yield ON_DISK, replace(cost, seconds=cost.seconds + _seconds_to_sync(place))
+
+
+def _seconds_to_sync(folder: Path) -> float:
+    """Until all that was written to its file system is on disk: Safehold sees to that, its peers do not."""
+    started = time.perf_counter()
+    subprocess.run(["sync", "--file-system", str(folder)], check=True)
+    return time.perf_counter() - started
 
 
 def _warm(tree: Path) -> None:
@@ -123,7 +146,12 @@ def _warm(tree: Path) -> None:
 
 
 def _write(
-    subjects: list[Subject], costs: Costs, stored: Stored, limits: dict[str, float], rounds: int
+    subjects: list[Subject],
+    costs: Costs,
+    stored: Stored,
+    limits: dict[str, float],
+    rounds: int,
+    cache: str,
 ) -> None:
     now = datetime.now(UTC)
     machine = f"{os.cpu_count()} cores, {_memory_gib()} GiB, {platform.platform(terse=True)}"
@@ -131,7 +159,7 @@ def _write(
         "date": now.isoformat(timespec="seconds"),
         "machine": machine,
         "rounds": rounds,
-        "cache": "warm",
+        "cache": cache,
         "versions": {subject.name: subject.version for subject in subjects},
         "python": platform.python_version(),
     }
@@ -188,7 +216,7 @@ def _limit_table(rows: list[dict[str, Any]], limits: dict[str, float]) -> str:
     """How near a first backup comes to sealing the same bytes alone (limit.py)."""
     lines = [""]
     for row in rows:
-        if row["step"] == STEPS[0]:
+        if row["step"] == FIRST:
             bare, whole = limits[row["data"]], row[Safehold.name]["seconds"]
             lines.append(
                 f"Naming, sealing and opening the bytes of {row['data']} alone, on as many threads: "
