@@ -31,6 +31,7 @@ from safehold.store.collect.roots import RootReader, Roots
 from safehold.store.collect.settings import MICROS, CollectionSettings
 from safehold.store.collect.survey import Survey, survey
 from safehold.store.collect.trash import Trash, TrashView
+from safehold.store.collect.watch import Watch
 from safehold.store.copies.id_map import MapFolder
 from safehold.store.names import ObjectType
 from safehold.store.points.checkpoints import CheckpointFolder
@@ -99,6 +100,7 @@ class Collection:
         self._intents = IntentFolder(self._backend, self._keys, self._vault_id)
         self._checkpoints = CheckpointFolder(self._backend, self._keys, self._vault_id)
         self._journal = Journal(self._backend, self._keys, self._vault_id)
+        self._watch = Watch(self._stones, clock)
         self._too_late: set[str] = set()  # points that were held when their purge had begun
         self.report = CollectionReport()
 
@@ -164,14 +166,17 @@ class Collection:
     # -- before anything is decided
 
     def _bring_back_undeleted(self) -> None:
-        """End what an undeletion began, and bring back what a run that had not heard of it took away."""
+        """End what an undeletion began, and bring back what a run that had not heard of it took away.
+
+        # ORDER: the trash is listed first: what a tombstone took that was announced since is none of that.
+        """
+        in_trash = self._trash.listed()
         listed = self._stones.listed()
         for number in listed.open:
             if self._is_undeleted(listed, number):
                 self._bring_back(number)
-        for number, names in self._trash.listed().items():
-            if number not in listed.open:
-                self._trash.bring_all_back(number, names)
+        for number in in_trash.keys() - listed.open:
+            self._trash.bring_all_back(number, in_trash[number])
 
     def _bring_back_held(self) -> None:
         """Records of points that were held, or asked back, after they had gone to the trash: they are roots
@@ -347,7 +352,7 @@ class Collection:
 
     def _take(self, number: int, names: Iterable[str]) -> None:
         """Again for what is there already."""
-        for name in names:
+        for name in self._watch.each(number, names):
             try:
                 self._trash.take(number, name)
                 self.report.trashed.append(name)
@@ -365,6 +370,8 @@ class Collection:
         except ObjectExists:
             if self._stones.decided(number).what != "purge":
                 return
+        # RACE: who undeleted it may have ended it, and another run forgotten all but its number.
+        self._watch.ask(number)
         # ORDER: nobody can undelete it any more. The roots were read before, so whether somebody just did
         # is asked once more.
         self._refuse_if_undeleted(found, trashed.names)
@@ -411,16 +418,18 @@ class Collection:
                 raise CollectionRefused(f"point {point_id} was undeleted or held while it was collected")
 
     def _erase(self, number: int, names: list[str], now: int) -> None:
-        locked = [name for name in names if not self._trash.erase(number, name)]
+        locked = [name for name in self._watch.each(number, names) if not self._trash.erase(number, name)]
         self._write(number, (("locked", name, "a lock keeps it") for name in locked), now)
         self.report.locked += locked
         self.report.purged += sorted({*names} - {*locked})
         # ORDER: a point's amendments go after its record: without its deletion it would be alive again.
-        for name in names:
-            if name.startswith(POINTS) and name not in locked:
-                folder = ObjectType.AMENDMENT.folder + name.removeprefix(POINTS) + "/"
-                for info in list(self._backend.list(folder)):
-                    self._delete_unlocked(info.name)
+        # RACE: a run that was held up for days may have put the record back just before it was erased.
+        records = {name for name in names if name.startswith(POINTS) and name not in locked}
+        back = {info.name for info in self._backend.list(POINTS)} if records else set()
+        for name in sorted(records - back):
+            folder = ObjectType.AMENDMENT.folder + name.removeprefix(POINTS) + "/"
+            for info in list(self._backend.list(folder)):
+                self._delete_unlocked(info.name)
 
     def _delete_unlocked(self, name: str) -> None:
         try:
