@@ -59,6 +59,20 @@ def test_more_than_usual_goes_only_with_confirm(data: Path, run: Run) -> None:
     assert run("store", "collect", "--confirm").code == 0
 
 
+def test_a_point_that_stops_collection_is_named_with_its_vault(data: Path, run: Run) -> None:
+    put_point(data, "torn", {b"large": bytes(range(256)) * 8192})
+    backend = store_of(data).backend
+    for info in list(backend.list("points/")):
+        data_of = backend.get(info.name)
+        backend.delete(info.name)
+        backend.put(info.name, [data_of[:-40], bytes([data_of[-40] ^ 1]), data_of[-39:]])
+    refused = run("store", "collect")
+    assert refused.code == 1
+    assert "Default: nothing was done" in refused.out
+    assert "point torn" in refused.out
+    assert "safehold store heal" in refused.out
+
+
 @pytest.mark.parametrize("command", ["undelete", "journal"])
 def test_a_vault_that_there_is_not_is_said(data: Path, run: Run, command: str) -> None:
     assert run("store", command, "nowhere").code == 1

@@ -204,13 +204,16 @@ def test_a_listing_that_fails_stops_it(folder: str) -> None:
     assert (world.chunk_objects(), world.names("tombstones/")) == (before, [])
 
 
-def test_a_page_that_cannot_be_read_stops_it() -> None:
+def test_a_page_that_cannot_be_read_stops_it_and_the_point_is_named_with_what_to_do() -> None:
     world = VaultWorld()
+    back_up(world.store(), "o", SMALL)
     back_up(world.store(), "p", BIG)
     for name in world.names("trees/"):
         world.backend.delete(name)
-    with pytest.raises(CollectionRefused):
+    with pytest.raises(CollectionRefused, match="what point p needs cannot be told: page") as why:
         world.collect()
+    assert "safehold store heal" in why.value.hint
+    assert "delete it" in why.value.hint
 
 
 @pytest.mark.parametrize("seconds", [-86_400, 86_400])

@@ -73,8 +73,9 @@ def test_a_record_that_cannot_be_read_stops_it_unless_its_point_was_deleted(worl
     data = world.backend.get("points/first")
     world.backend.delete("points/first")
     world.backend.put("points/first", [data[:-1], bytes([data[-1] ^ 1])])
-    with pytest.raises(CollectionRefused, match="point first cannot be read"):
+    with pytest.raises(CollectionRefused, match="point first cannot be read: points/first") as why:
         roots(world)
+    assert "safehold store heal" in why.value.hint
     tell(world, "first", "deletion")
     found = roots(world)
     assert (found.kept, found.points.keys()) == ({"second"}, {"second"})

@@ -101,7 +101,7 @@ class Marking:
         try:
             return self._get_page(page_id)
         except (Damaged, ObjectMissing) as error:
-            raise CollectionRefused(f"what a point needs cannot be told: {error}") from error
+            raise CollectionRefused(str(error)) from error
 
     def _expect(self, page_ids: list[bytes], *, is_list: bool) -> None:
         fresh = []

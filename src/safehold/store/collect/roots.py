@@ -26,6 +26,10 @@ from safehold.store.sealed.objects import SealedObject
 from safehold.store.vault_store import VaultStore
 from safehold.store.writers.intent_folder import Intent, IntentFolder, is_void
 
+_ONE_POINT = (
+    "Run `safehold verify` to learn what is left of it, `safehold store heal` if another vault has a copy. "
+    "If it is of no use, delete it: once the deletion counts, after the grace time, collection goes on."
+)
 LISTINGS = 20  # that may each show something else; a vault that is never still is collected another day
 
 
@@ -68,6 +72,7 @@ class RootReader:
     store: VaultStore
     _points: dict[str, tuple[PointRecord | None, bytes]] = field(default_factory=dict)
     _amendments: dict[str, Amendment] = field(default_factory=dict)
+    _unread: dict[str, str] = field(default_factory=dict)  # names of points' records, and why
 
     def read(self, *, deleted_before: int) -> Roots:
         """A deletion counts when it was decided before then. Raises CollectionRefused, StoreUnavailable."""
@@ -99,9 +104,9 @@ class RootReader:
         try:
             opened = self._open(name)
             return decode_point(opened.record(), name), opened.seal.header
-        except (Damaged, KeyMismatch):
-            return None, b""
-        except ObjectMissing:  # RACE: taken away by another collector; the next listing shows it
+        except (Damaged, KeyMismatch, ObjectMissing) as error:
+            # RACE: one that is missing another collector took; the next listing shows it
+            self._unread[name] = str(error)
             return None, b""
 
     def _record(self, name: str) -> bytes:
@@ -127,7 +132,7 @@ class RootReader:
             since = deleted_since(told)
             is_gone = since is not None and since < deleted_before and not is_held(told)
             if record is None and not is_gone:
-                raise CollectionRefused(f"point {point_id} cannot be read, and so not what it needs")
+                raise refused_for(f"point {point_id} cannot be read: {self._unread[name]}")
             if record is not None:
                 points[point_id] = record
             if record is not None and is_void(revoked, record.intent_id, point_id):
@@ -158,3 +163,10 @@ class RootReader:
         for told in found.values():
             told.sort(key=lambda amendment: (amendment.written_at, amendment.sequence))
         return found
+
+
+def refused_for(what: str) -> CollectionRefused:
+    """The error that one point is the cause of."""
+    refused = CollectionRefused(what)
+    refused.hint = _ONE_POINT
+    return refused

@@ -11,7 +11,7 @@ from safehold.store.backends.tiers import LABELS, is_cold, label_of, object_of
 from safehold.store.collect.marking import Marking
 from safehold.store.collect.needed import NeededIds
 from safehold.store.collect.pages import PageReader
-from safehold.store.collect.roots import Roots
+from safehold.store.collect.roots import Roots, refused_for
 from safehold.store.collect.weighing import Weights, weigh
 from safehold.store.fragments.places import ObjectRef
 from safehold.store.index.condemned import read_notes
@@ -172,8 +172,11 @@ def _mark(
         return marked_cold if point_id in roots.cold else [*marked_cold, warm]
 
     for point_id in sorted(roots.kept - roots.pinned):
-        for marking in markings(point_id):
-            marking.mark(roots.points[point_id].root)
+        try:
+            for marking in markings(point_id):
+                marking.mark(roots.points[point_id].root)
+        except CollectionRefused as error:
+            raise refused_for(f"what point {point_id} needs cannot be told: {error}") from error
     # A pin may be younger than the deletion, and then its writer does not rely on the point: what was taken
     # before is no loss. What is missed of an older one goes only when its writer has ended. Nor does anybody
     # rely on a point that is asked back.
