@@ -5,10 +5,10 @@ import pytest
 from safehold.core.errors import KeyMismatch
 from safehold.core.secrets import RootKey
 from safehold.store.backends.memory import MemoryBackend
-from safehold.store.custody.key_proof import check_they_open, export_is_proved, prove_export
+from safehold.store.custody.key_proof import check_they_open, export_is_proved, fingerprint, prove_export
 from safehold.store.custody.key_rotation import reepoch, rewrap
 from safehold.store.key_providers.key_file import KeyFile
-from safehold.store.sealed.keys import new_vault_keys
+from safehold.store.sealed.keys import VaultKeys, new_vault_keys
 from tests.store.vaults import ROOT_KEY, VAULT_ID, back_up, open_store
 
 ROOT = KeyFile(RootKey(ROOT_KEY))
@@ -36,6 +36,11 @@ def test_a_new_epoch_needs_a_new_proof_and_a_new_wrapping_does_not() -> None:
         prove_export(renewed, store.keys, written_at=2)
     prove_export(renewed, renewed.keys, written_at=3)
     assert export_is_proved(renewed)
+
+
+def test_a_proof_that_is_on_record_names_the_keys_as_it_always_did() -> None:
+    keys = VaultKeys(chunk_id_key=b"c" * 32, page_key=b"p" * 32, chunker_seed=7, epochs={0: b"e" * 32})
+    assert fingerprint(keys) == "f24454978b15cc8dfaad1dd19dcc73a6"
 
 
 def test_an_export_of_another_vault_proves_nothing() -> None:

@@ -191,6 +191,13 @@ def test_kept_keys_are_put_back_under_a_provider_of_today(backend: MemoryBackend
     assert put_back(backend, VAULT_ID, NEW, kept) is None
 
 
+def test_kept_keys_are_put_back_into_a_vault_that_holds_nothing_else_yet() -> None:
+    backend = MemoryBackend()
+    kept = open_or_create_keys(backend, OLD, VAULT_ID)
+    backend.objects.clear()
+    assert put_back(backend, VAULT_ID, NEW, kept) == 0
+
+
 def test_keys_that_do_not_open_the_vault_are_not_put_into_it(backend: MemoryBackend) -> None:
     before = dict(backend.objects)
     with pytest.raises(KeyMismatch, match="open nothing in this vault"):

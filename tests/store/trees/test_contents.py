@@ -8,7 +8,16 @@ from hypothesis import strategies as some
 
 from safehold.core.errors import Damaged, ObjectMissing
 from safehold.store.sealed.chunking import ZERO_ID, chunk_id
-from safehold.store.trees.contents import INLINE_RECORDS, RECORD, Part, decode_content, encode_content
+from safehold.store.trees.contents import (
+    INLINE_RECORDS,
+    RECORD,
+    Part,
+    decode_content,
+    encode_content,
+    encode_pages,
+    page_parts,
+    put_list,
+)
 from tests.store.properties import STEADY
 
 
@@ -54,6 +63,22 @@ def test_forms_by_length() -> None:
     assert pages.kept == {}
     assert encode_content(some_parts(INLINE_RECORDS + 1), pages.put)[0] == 2
     assert encode_content(some_parts(70_000), pages.put)[0] == 3
+
+
+@pytest.mark.parametrize("count", [1, INLINE_RECORDS, INLINE_RECORDS + 1, 3 * INLINE_RECORDS, 4 * 4 * 65])
+def test_a_list_of_pages_that_are_stored_already_reads_back(count: int) -> None:
+    """A volume has so many, of 32 GiB and of terabytes."""
+    parts, pages = some_parts(2 * count), Pages()
+    stored = [put_list(1, parts[start : start + 2], pages.put) for start in range(0, len(parts), 2)]
+    content = encode_pages(stored, pages.put, fan_out=4)
+    assert list(decode_content(content, 0, pages.get)) == parts
+    assert page_parts(content, pages.get) == stored
+
+
+def test_what_is_not_paged_has_no_pages() -> None:
+    for count in (0, 1, 2, INLINE_RECORDS):
+        parts = [Part(b"\xff" * 32, 5) for _ in range(count)]
+        assert page_parts(encode_content(parts, Pages().put), Pages().get) == []
 
 
 def test_a_hole_has_a_length_of_its_own() -> None:
