@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 
 import msgspec
 import pytest
 
 from safehold.core.errors import StoreError, WriterRevoked
 from safehold.domain.items import PreviousTree
-from safehold.store.backends.contract import Backend
+from safehold.store.backends.contract import Backend, ObjectInfo
 from safehold.store.backends.faulty import Fault, FaultyBackend, Trouble
 from safehold.store.backends.memory import MemoryBackend
+from safehold.store.backends.passing import PassingBackend
 from safehold.store.vault_store import VaultStore
+from safehold.store.writers import tombstones
 from safehold.store.writers.fences import MemoryFence
 from safehold.store.writers.intent_folder import IntentFolder, Revocation
 from safehold.store.writers.intents import Intents
@@ -107,6 +110,80 @@ def test_a_session_that_cannot_announce_itself_does_not_begin() -> None:
     faulty = FaultyBackend(backend, [Fault("put", Trouble.FAIL, folder="intents/")])
     with pytest.raises(StoreError):
         open_store(faulty).session()
+
+
+class ListsFewer(PassingBackend):
+    """Forgets tombstones that it has listed once."""
+
+    def __init__(self, inner: Backend) -> None:
+        super().__init__(inner)
+        self.listed = 0
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        self.listed += prefix == "tombstones/"
+        return iter(()) if prefix == "tombstones/" and self.listed > 1 else super().list(prefix)
+
+
+def test_a_session_that_cannot_read_the_tombstones_leaves_no_intent_behind() -> None:
+    backend = MemoryBackend()
+    announce(open_store(backend), 1, [], [])
+    silent = [Fault("list", Trouble.FAIL, first=2, last=2, folder="tombstones/")]
+    for doubtful in (FaultyBackend(backend, silent), ListsFewer(backend)):
+        with pytest.raises(StoreError):
+            open_store(doubtful).session()
+        assert intents_of(open_store(backend)).live() == []
+
+
+def test_an_intent_that_was_ended_is_not_gone_by_again() -> None:
+    store = store_with(MemoryBackend())
+    with store.session():
+        (first,) = intents_of(store).live()
+    with store.session():
+        (second,) = intents_of(store).live()
+    assert second.intent_id != first.intent_id
+
+
+def test_an_intent_that_no_session_uses_any_more_ends_when_its_time_is_over() -> None:
+    store = store_with(MemoryBackend(), linger_seconds=0.01, renew_seconds=0.01)
+    back_up(store, "p", TREE)
+    keeper = store.intents._keeper
+    if keeper is not None:  # it goes on as long as there is an intent
+        keeper.join(60)
+    assert intents_of(store).live() == []
+
+
+@pytest.mark.parametrize("admitted", [[], ["q"], ["p", "q"]], ids=["nothing", "another", "itself"])
+def test_what_the_vault_says_of_a_revocation_counts_although_the_fence_has_forgotten_it(
+    admitted: list[str],
+) -> None:
+    store = store_with(MemoryBackend())
+    with store.session() as session:
+        root = store.take_in(session, TreeSource(TREE, PreviousTree()), PreviousTree(), advance=nothing)
+        (intent,) = intents_of(store).live()
+        told = Revocation(version=1, intent_id=intent.intent_id, admitted=admitted, written_at=0)
+        intents_of(store).revoke(told)
+        record = new_record("p", root, session.stats)
+        if "p" in admitted:
+            session.finish(record)
+        else:
+            with pytest.raises(WriterRevoked):
+                session.finish(record)
+
+
+def test_of_tombstones_that_are_spent_for_long_nothing_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tombstones, "KEPT_NUMBERS", 2)
+    store = open_store()
+    stones = Tombstones(store.backend, store.keys, VAULT_ID)
+    for number in range(1, 6):
+        announce(store, number, [], [])
+        if number != 2:
+            stones.put(number, Spent(written_at=0))
+    stones.forget(stones.listed())
+    assert {number: sorted(stages) for number, stages in stones.listed().stages.items()} == {
+        2: ["announced"],
+        4: ["spent"],
+        5: ["spent"],
+    }
 
 
 def test_what_lies_in_tombstoned_objects_is_stored_again_and_read_all_the_same() -> None:
