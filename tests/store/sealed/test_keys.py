@@ -7,12 +7,15 @@ import pytest
 
 from safehold.core.errors import Damaged, KeyMismatch, ObjectMissing
 from safehold.core.secrets import RootKey
+from safehold.store.backends.faulty import Fault, FaultyBackend, Trouble
 from safehold.store.backends.memory import MemoryBackend
 from safehold.store.key_providers.key_file import KeyFile
 from safehold.store.sealed.keys import (
     FORMAT_VERSION,
+    may_hold_keys,
     new_vault_keys,
     open_or_create_keys,
+    put_keys,
     read_keys,
     shut_out_old_writers,
 )
@@ -151,3 +154,22 @@ def test_a_vault_of_version_1_is_shut_to_programs_that_know_no_other() -> None:
     assert msgspec.msgpack.decode(backend.objects["keys/1"])["version"] == FORMAT_VERSION
     assert read_keys(backend, PROVIDER, VAULT_ID) == keys
     assert not shut_out_old_writers(backend, PROVIDER, VAULT_ID)
+
+
+@pytest.mark.parametrize("trouble", [Trouble.FLIP, Trouble.CUT, Trouble.FORGET])
+def test_of_keys_that_do_not_read_back_nothing_is_left(trouble: Trouble) -> None:
+    backend = MemoryBackend()
+    operation = "put" if trouble is Trouble.FORGET else "get"
+    lying = FaultyBackend(backend, [Fault(operation, trouble, folder="keys/")])
+    with pytest.raises((Damaged, KeyMismatch, ObjectMissing)):
+        put_keys(lying, PROVIDER, VAULT_ID, new_vault_keys(), number=0, version=FORMAT_VERSION)
+    assert backend.objects == {}
+
+
+def test_what_may_be_a_vaults_keys_is_told_by_its_form() -> None:
+    backend = MemoryBackend()
+    put_keys(backend, PROVIDER, VAULT_ID, new_vault_keys(), number=0, version=FORMAT_VERSION)
+    put_keys(backend, PROVIDER, b"o" * 16, new_vault_keys(), number=1, version=FORMAT_VERSION)
+    backend.put("keys/2", [b"garbage"])
+    names = ["keys/0", "keys/1", "keys/2", "keys/3", "keys/x"]
+    assert [may_hold_keys(VAULT_ID, backend, name) for name in names] == [True, False, False, False, False]
