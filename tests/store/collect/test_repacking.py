@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from safehold.store.backends.contract import LockMode, Retention
 from safehold.store.backends.faulty import Fault, FaultyBackend, Trouble
 from safehold.store.backends.local_locks import LockingLocalBackend
 from safehold.store.backends.memory import MemoryBackend
+from safehold.store.collect import survey as survey_module
+from safehold.store.collect.needed import NeededIds
 from safehold.store.collect.repacking import Candidate, within_budget
 from safehold.store.collect.settings import CollectionSettings
 from safehold.store.index.index import ids_in
@@ -61,6 +64,15 @@ def test_what_lives_in_a_mostly_dead_pack_is_stored_anew_and_the_pack_goes() -> 
     assert restore(world.store(), "q") == flat(LIVING)
     assert verify(world.store(), read_data=True).problems == []
     assert world.names("intents/", "trash/") == []
+
+
+def test_what_is_needed_is_the_same_when_it_does_not_fit_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(survey_module, "NeededIds", partial(NeededIds, 64))
+    world = VaultWorld()
+    pack = mostly_dead(world)
+    reports = [report for report in world.collect_for(6) if report.repacked]
+    assert [(report.repacked, report.repacked_bytes) for report in reports] == [([pack], 900_000)]
+    assert restore(world.store(), "q") == flat(LIVING)
 
 
 def test_chunks_stay_in_the_order_of_their_paths() -> None:
