@@ -16,9 +16,9 @@ from typing import NamedTuple
 from safehold.connectors.files.kernel import NUMBERS_OF_SAME, Kernel
 from safehold.domain.items import Item, PreviousTree, decode_item, join
 
-BATCH_FOLDERS = 256
+BATCH_FOLDERS = 64
 BATCH_BYTES = 4 << 20  # of encoded items
-COMPARISONS = 2  # under way at once
+COMPARISONS = 4  # under way at once: on a cold cache they wait for the disk
 AHEAD_FOLDERS = 4096  # compared before any of them is told
 
 
