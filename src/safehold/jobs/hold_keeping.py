@@ -105,12 +105,13 @@ class HoldKeeping:
         told = store.amendments(point.id)
         if is_deleted(told) and not is_held(told):
             self._hold_deleted(point, store)
+            told = store.amendments(point.id)
         # ORDER: what cannot be held, because it is damaged, is not said to be.
         if locking(store.backend) is not None:
             hold_point(store, point.id)
         else:
             store.objects_used(store.point(point.id))
-        if not is_held(store.amendments(point.id)):
+        if not is_held(told):
             name = self._amend(point, store, HELD)
             if locking(store.backend) is not None:
                 hold_all(needs_locks(store.backend), [name], is_held=True)

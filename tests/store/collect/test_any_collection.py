@@ -91,8 +91,10 @@ class Vault(RuleBasedStateMachine):
         name = f"p{self.number:03}"
         store = self.old[old % len(self.old)] if old is not None and self.old else self.world.store()
         if not waits:
-            back_up(store, name, tree, previous=parent, lock=self.lock(parent))
-            self.kept[name] = tree
+            # A store that was opened long ago may be one whose writer was revoked: the job is tried again.
+            with suppress(WriterRevoked):
+                back_up(store, name, tree, previous=parent, lock=self.lock(parent))
+                self.kept[name] = tree
             return
         before = store.previous_tree(store.point(parent)) if parent else PreviousTree()
         session = store.session(parents=[parent] if parent else [], lock=self.lock(parent))
