@@ -24,9 +24,13 @@ class InPlace(MemoryBackend):
 
 @pytest.fixture(params=[MemoryBackend, InPlace])
 def world(request: pytest.FixtureRequest) -> VaultWorld:
+    return a_ripe_world(request.param())
+
+
+def a_ripe_world(place: MemoryBackend) -> VaultWorld:
     """Two deleted points, the tree of the second in the trash, its record needed by the third; ripe to be
     purged."""
-    world = VaultWorld(request.param())
+    world = VaultWorld(place)
     back_up(world.store(), "first", FIRST)
     back_up(world.store(), "second", SECOND, previous="first")
     back_up(world.store(), "third", THIRD, previous="second")
@@ -154,3 +158,18 @@ def test_to_delete_a_point_once_more_gives_up_what_was_asked_for(world: VaultWor
     world.delete("second")
     assert not is_asked(world)
     assert world.store().is_deleted("second")
+
+
+def test_of_a_point_whose_data_was_purged_already_the_rest_is_kept_and_what_is_missing_is_told() -> None:
+    world = a_ripe_world(MemoryBackend())
+    cut = Fault("delete", Trouble.FAIL, folder="trash/00000001/points/")
+    with pytest.raises(StoreUnavailable):
+        world.collection(FaultyBackend(world.backend, [cut])).run()
+    assert undelete(world.store(), points=["first"], now=world.now).too_late == [1]
+    assert "points/first" in world.names("points/")
+    world.collect()
+    report = undelete(world.store(), points=["first"], now=world.now)
+    assert report.points == ["first"]
+    assert "missing" in report.broken["first"]
+    world.collect_for(3)
+    assert "points/first" in world.names("points/")
