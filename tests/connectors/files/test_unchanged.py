@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import msgspec
@@ -110,15 +111,40 @@ def test_what_is_above_a_change_is_told_folder_by_folder(old_bench: FilesBench) 
     ]
 
 
-def test_a_tree_is_told_at_once_however_many_are_compared_at_a_time(
-    old_bench: FilesBench, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("numbers", [(1, 1, 1), (1, 1, 8), (1, 3, 12), (2, 2, 20), (64, 4, 4096)])
+def test_folders_are_looked_at_in_the_order_in_which_they_are_come_to(
+    empty_bench: FilesBench, monkeypatch: pytest.MonkeyPatch, numbers: tuple[int, int, int]
 ) -> None:
-    """One folder at a time, and no more ahead than that: then each is told by itself, and the same of it."""
-    before = first_backup(old_bench)
-    for name in ("BATCH_FOLDERS", "BATCH_BYTES", "AHEAD_FOLDERS", "COMPARISONS"):
-        monkeypatch.setattr(known_folders, name, 1)
-    again = backup(old_bench, before)
-    assert (again.paths(), again.read) == (before.paths(), [])
+    """However few are compared together: never much further ahead than is asked for, and each once."""
+    for names in product("abcd", repeat=4):
+        (empty_bench.folder / "/".join(names)).mkdir(parents=True)
+    (empty_bench.folder / "b/a/c/file").touch()
+    before = first_backup(empty_bench)
+    (empty_bench.folder / "b/a/c/file").write_text("other")
+    together, at_once, ahead = numbers
+    monkeypatch.setattr(known_folders, "BATCH_FOLDERS", together)
+    monkeypatch.setattr(known_folders, "COMPARISONS", at_once)
+    monkeypatch.setattr(known_folders, "AHEAD_FOLDERS", ahead)
+    looked: list[bytes] = []
+    encoded = before.encoded
+
+    def noted(path: bytes, directory: Item) -> bytes | None:
+        looked.append(path)
+        return encoded(path, directory)
+
+    monkeypatch.setattr(before, "encoded", noted)
+    most, listed = 0, []
+    with capture(empty_bench, before) as taken:
+        for listing in taken.listings():
+            listed.append(listing.path)
+            is_whole = isinstance(listing, Unchanged) and listing.is_whole
+            told = [*listing.path.split(b"/"), *([b"z"] if is_whole else [])]
+            most = max(most, len([path for path in looked if path.split(b"/") > told]))
+    if needs_compiled(empty_bench):
+        assert sorted(looked) == sorted(before.by_path)
+        assert most <= 2 * (ahead + 4 * together * at_once)  # the tree is four deep
+    assert listed == sorted(listed, key=lambda path: path.split(b"/"))
+    assert backup(empty_bench, before).read == [b"b/a/c/file"]
 
 
 CHANGES: dict[str, Callable[[Path], object]] = {

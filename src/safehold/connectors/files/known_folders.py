@@ -19,7 +19,9 @@ from safehold.domain.items import Item, PreviousTree, decode_item, join
 BATCH_FOLDERS = 64
 BATCH_BYTES = 4 << 20  # of encoded items
 COMPARISONS = 4  # under way at once: on a cold cache they wait for the disk
-AHEAD_FOLDERS = 4096  # compared before any of them is told
+AHEAD_FOLDERS = (
+    4096  # compared at a time; many times what is under way, or it would never get to the deep ones
+)
 
 
 class Counts(NamedTuple):
@@ -61,7 +63,8 @@ class KnownFolders:
         self._kernel = kernel
         self._root = root
         self._previous = previous
-        self._waiting: list[KnownFolder] = []  # not looked at yet, the next one of a walk last
+        # Not looked at yet, the next one of a walk last; a comparison stands where its folders were.
+        self._waiting: list[KnownFolder | _Comparison] = []
 
     def add(self, folders: Sequence[KnownFolder]) -> None:
         """They are the next ones that a walk comes to, in order."""
@@ -72,15 +75,15 @@ class KnownFolders:
         under_way: deque[_Comparison] = deque()
         looked: list[KnownFolder] = []
         try:
-            while under_way or (self._waiting and not (folder.is_looked and len(looked) >= AHEAD_FOLDERS)):
-                if self._waiting and len(under_way) < COMPARISONS and len(looked) < AHEAD_FOLDERS:
+            while self._waiting:
+                is_far = folder.is_looked and len(looked) >= AHEAD_FOLDERS
+                if len(self._waiting) > len(under_way) and len(under_way) < COMPARISONS and not is_far:
                     under_way.append(self._begin())
                     looked += under_way[-1].folders
-                    continue
-                compared = under_way.popleft()
-                compared.settle()
-                compared.end()
-                self.add(list(chain.from_iterable([known.below for known in compared.folders])))
+                elif under_way:
+                    self._settle(under_way.popleft())
+                else:
+                    break
         finally:
             for comparison in under_way:
                 comparison.end()
@@ -88,18 +91,37 @@ class KnownFolders:
             known.whole = _whole(known)
 
     def _begin(self) -> _Comparison:
+        """The first that no comparison has, and some behind it."""
         folders: list[KnownFolder] = []
         encoded: list[bytes] = []
         size = 0
-        while self._waiting and len(folders) < BATCH_FOLDERS and size < BATCH_BYTES:
-            folder = self._waiting.pop()
-            found = self._previous.encoded(folder.path, folder.before)
+        at = len(self._waiting)
+        while isinstance(self._waiting[at - 1], _Comparison):
+            at -= 1
+        while at and len(folders) < BATCH_FOLDERS and size < BATCH_BYTES:
+            folder = self._waiting[at - 1]
+            if isinstance(folder, _Comparison):
+                break
+            at -= 1
+            del self._waiting[at]
             folder.is_looked = True
+            found = self._previous.encoded(folder.path, folder.before)
             if found is not None:
                 folders.append(folder)
                 encoded.append(found)
                 size += len(found)
-        return _Comparison(self._kernel, self._root, folders, encoded)
+        comparison = _Comparison(self._kernel, self._root, folders, encoded)
+        self._waiting.insert(at, comparison)
+        return comparison
+
+    def _settle(self, compared: _Comparison) -> None:
+        compared.settle()
+        compared.end()
+        below = list(chain.from_iterable([folder.below for folder in compared.folders]))
+        # ORDER: they wait where their folders did. A walk would else come to what was not looked at, with
+        # ever more that lies behind it in memory.
+        at = self._waiting.index(compared)
+        self._waiting[at : at + 1] = reversed(below)
 
 
 class _Comparison:
