@@ -28,7 +28,8 @@ from safehold.store.writers.intent_folder import Intent, IntentFolder, is_void
 
 _ONE_POINT = (
     "Run `safehold verify` to learn what is left of it, `safehold store heal` if another vault has a copy. "
-    "If it is of no use, delete it: once the deletion counts, after the grace time, collection goes on."
+    "If it is of no use, delete it, and take it out of any legal hold: once the deletion counts, after the "
+    "grace time, collection goes on."
 )
 LISTINGS = 20  # that may each show something else; a vault that is never still is collected another day
 
