@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -17,11 +17,12 @@ SAMPLE_SECONDS = 0.05
 
 @dataclass(slots=True)
 class Cost:
-    """memory_bytes: the highest sum of anonymous memory over the tree, as sampled."""
+    """memory_bytes: the highest sum of anonymous memory over the tree, as sampled; parts: of each process."""
 
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     memory_bytes: int = 0
+    parts: dict[int, int] = field(default_factory=dict)
 
 
 def run(command: list[str], environment: Mapping[str, str], folder: Path | None = None) -> Cost:
@@ -42,7 +43,7 @@ def run(command: list[str], environment: Mapping[str, str], folder: Path | None 
     if process.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} failed: {output.decode(errors='replace')[-2000:]}")
     used = (after.children_user + after.children_system) - (before.children_user + before.children_system)
-    return Cost(seconds, used, peak[0])
+    return Cost(seconds, used, sum(peak.values()), peak)
 
 
 def watch(pid: int, work: Callable[[], float]) -> Cost:
@@ -50,17 +51,21 @@ def watch(pid: int, work: Callable[[], float]) -> Cost:
     before = _cpu_seconds(pid)
     with _memory_of(pid) as peak:
         seconds = work()
-    return Cost(seconds, _cpu_seconds(pid) - before, peak[0])
+    return Cost(seconds, _cpu_seconds(pid) - before, sum(peak.values()), peak)
 
 
 @contextlib.contextmanager
-def _memory_of(pid: int) -> Iterator[list[int]]:
-    peak = [0]
+def _memory_of(pid: int) -> Iterator[dict[int, int]]:
+    """Bytes by process, as they were when their sum was highest."""
+    peak: dict[int, int] = {}
     stop = threading.Event()
 
     def sample() -> None:
         while not stop.wait(SAMPLE_SECONDS):
-            peak[0] = max(peak[0], sum(map(anonymous_bytes, _tree(pid))))
+            now = {each: anonymous_bytes(each) for each in _tree(pid)}
+            if sum(now.values()) > sum(peak.values()):
+                peak.clear()
+                peak.update(now)
 
     sampler = threading.Thread(target=sample, daemon=True)
     sampler.start()

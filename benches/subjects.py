@@ -113,40 +113,49 @@ class Safehold:
         self.version = version
 
     def begin(self, tree: Path, scratch: Path) -> None:
-        import boto3  # type: ignore[import-untyped]
-
-        self._data = scratch / "safehold"
+        self.data = scratch / "safehold"
+        self.log = scratch / "safehold.log"
         self._restores = scratch / "safehold-restores"
         self._restores.mkdir()
-        made = self._cli("init", "--data", str(self._data), "--json")
+        made = self._made = self._cli("init", "--data", str(self.data), "--json")
         added = self._cli(
-            *("source", "add", "files", "--data", str(self._data), "--name", "bench", "--path", str(tree)),
+            *("source", "add", "files", "--data", str(self.data), "--name", "bench", "--path", str(tree)),
             *("--type", "EFS", "--writable-root", str(self._restores), "--json"),
         )
         self._arn = _first_arn(added)
         self._role = f"arn:aws:iam::{made['account_id']}:role/service-role/AWSBackupDefaultServiceRole"
+        self.start()
+
+    def start(self, *, settle_seconds: float = 5.0) -> None:
+        """Start the service, again after `end`; `settle_seconds` later the worker is up and idle."""
+        import boto3  # type: ignore[import-untyped]
+
         command = [
             sys.executable,
             "-m",
             "safehold.cli.main",
             "serve",
             "--data",
-            str(self._data),
+            str(self.data),
             "--port",
             "0",
         ]
-        with (scratch / "safehold.log").open("w") as log:
+        with self.log.open("a") as log:
             self._server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         assert self._server.stdout is not None
         endpoint = self._server.stdout.readline().split()[-1]
         self._client: Any = boto3.client(
             "backup",
             endpoint_url=endpoint,
-            region_name=made["region"],
-            aws_access_key_id=made["access_key_id"],
-            aws_secret_access_key=made["secret_access_key"],
+            region_name=self._made["region"],
+            aws_access_key_id=self._made["access_key_id"],
+            aws_secret_access_key=self._made["secret_access_key"],
         )
-        time.sleep(5)  # the worker is up and idle
+        time.sleep(settle_seconds)
+
+    def watch(self, work: Callable[[], float]) -> Cost:
+        """What the service's processes use while `work` waits for them; `work` returns the seconds."""
+        return measure.watch(self._server.pid, work)
 
     def back_up(self) -> Cost:
         def work() -> float:
@@ -159,7 +168,7 @@ class Safehold:
             self._point = done["RecoveryPointArn"]
             return _seconds(done)
 
-        return measure.watch(self._server.pid, work)
+        return self.watch(work)
 
     def restore(self, target: Path) -> Cost:
         return self._restore(target, {})
@@ -179,7 +188,7 @@ class Safehold:
                 self._wait(lambda: self._client.describe_restore_job(RestoreJobId=job_id), "Status")
             )
 
-        return measure.watch(self._server.pid, work)
+        return self.watch(work)
 
     def _wait(self, describe: Callable[[], Any], state: str) -> Any:
         while True:
@@ -191,7 +200,7 @@ class Safehold:
             time.sleep(POLL_SECONDS)
 
     def stored_bytes(self) -> int:
-        return _size(self._data / "vaults")
+        return _size(self.data / "vaults")
 
     def end(self) -> None:
         self._server.terminate()

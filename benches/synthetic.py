@@ -57,6 +57,11 @@ def synthetic_id(number: int) -> bytes:
 def make(folder: Path, *, chunks: int, files: int, chunk_bytes: int) -> Vault:
     """A vault in that new folder."""
     store = VaultStore.for_writing(LocalBackend.create(folder), provider(), VAULT_ID)
+    return fill(store, folder, chunks=chunks, files=files, chunk_bytes=chunk_bytes)
+
+
+def fill(store: VaultStore, folder: Path, *, chunks: int, files: int, chunk_bytes: int) -> Vault:
+    """Add so many chunks, and a point of files that need them all, to the vault that lies in that folder."""
     refs = _make_packs(folder, chunks, chunk_bytes)
     _write_index(store, refs, chunks, chunk_bytes)
     data = random.Random(1).randbytes(100_000)
@@ -66,7 +71,7 @@ def make(folder: Path, *, chunks: int, files: int, chunk_bytes: int) -> Vault:
 
 def _make_packs(folder: Path, chunks: int, chunk_bytes: int) -> list[ObjectRef]:
     chance = random.Random(2)
-    (folder / "packs").mkdir(mode=0o700)
+    (folder / "packs").mkdir(mode=0o700, exist_ok=True)
     refs = []
     for _ in range(-(-chunks * chunk_bytes // PACK_BYTES)):
         name = f"packs/{chance.randbytes(16).hex()}"
