@@ -15,6 +15,7 @@ from safehold.store.backends.contract import LockMode, Retention
 from safehold.store.backends.faulty import Fault, FaultyBackend, Trouble
 from safehold.store.backends.local_locks import LockingLocalBackend
 from safehold.store.backends.memory import MemoryBackend
+from safehold.store.collect import repacking
 from safehold.store.collect import survey as survey_module
 from safehold.store.collect.needed import NeededIds
 from safehold.store.collect.repacking import Candidate, within_budget
@@ -22,7 +23,7 @@ from safehold.store.collect.settings import CollectionSettings
 from safehold.store.index.index import ids_in
 from safehold.store.points.locking import first_version
 from safehold.store.soundness.verify import verify
-from tests.store.collect.worlds import DAY, START, VaultWorld
+from tests.store.collect.worlds import DAY, SETTINGS, START, VaultWorld
 from tests.store.vaults import Tree, TreeSource, back_up, flat, new_record, restore
 
 MIB = 1 << 20
@@ -72,6 +73,28 @@ def test_what_is_needed_is_the_same_when_it_does_not_fit_into_memory(monkeypatch
     pack = mostly_dead(world)
     reports = [report for report in world.collect_for(6) if report.repacked]
     assert [(report.repacked, report.repacked_bytes) for report in reports] == [([pack], 900_000)]
+    assert restore(world.store(), "q") == flat(LIVING)
+
+
+def test_many_packs_are_stored_anew_in_one_run_and_one_by_one_when_they_hold_many_chunks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = VaultWorld()
+    first = mostly_dead(world)
+    others: Tree = {name: noise(300_000, 100 + n) for n, name in enumerate(FILES)}
+    back_up(world.store(), "r", others)
+    (second,) = {*world.names("packs/")} - {first}
+    back_up(world.store(), "s", {b"00": others[b"00"]})
+    world.delete("r")
+    world.wait(2 * DAY)
+    assert world.collection().run(dry_run=True).repacked == sorted([first, second])
+    with monkeypatch.context() as patch:
+        patch.setattr(repacking, "MOST_CHUNKS", 1)
+        store = world.store()
+        work = repacking.Repacking(store, NeededIds(), SETTINGS)
+        chosen = [Candidate(name, 100, 100, 40) for name in (first, second)]
+        assert [pack.name for pack in work.open(chosen)] == [first]
+    assert world.collect().repacked == sorted([first, second])
     assert restore(world.store(), "q") == flat(LIVING)
 
 

@@ -419,3 +419,12 @@ def test_a_fragment_in_memory_and_its_stored_form_hold_the_same_rows() -> None:
     assert list(again.objects) == fragment.objects
     assert folder_names(backend, "index/") == [name]
     assert issubclass(Damaged, SafeholdError)
+
+
+def test_a_print_is_found_that_begins_in_the_middle_of_one_that_looks_like_it() -> None:
+    shape = Shape(0)
+    prints = [b"xa", b"aa", b"ab", b"aa"]
+    rows = sorted(bytes([n]) * 8 + each + bytes(46) for n, each in enumerate(prints))
+    frame = shape.encode(0, rows)
+    assert shape.rows(frame, 0, bytes(8) + b"aa" + bytes(22)) == [1, 3]
+    assert shape.rows(frame, 0, bytes(8) + b"ba" + bytes(22)) == []
