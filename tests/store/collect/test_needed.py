@@ -9,6 +9,7 @@ from contextlib import closing
 import pytest
 
 from safehold.store.collect.needed import KEPT_BYTES, PARTITIONS, NeededIds
+from safehold.store.collect.weighing import Weights
 
 IDS = [random.Random(number).randbytes(32) for number in range(2000)]
 OTHERS = [random.Random(number).randbytes(32) for number in range(5000, 5500)]
@@ -49,3 +50,12 @@ def test_memory_is_given_back_when_ids_go_to_disk() -> None:
         assert needed._file is not None
         assert needed._file.seek(0, 2) == 100 * KEPT_BYTES
         assert not any(needed._gathered)
+
+
+@pytest.mark.parametrize("column", ["live", "lone"])
+def test_a_single_byte_that_is_needed_keeps_its_object(column: str) -> None:
+    weights = Weights()
+    number = weights.number_of("packs/a")
+    assert not weights.is_needed("packs/a")
+    getattr(weights, column)[number] = 1
+    assert weights.is_needed("packs/a")

@@ -166,6 +166,18 @@ def test_of_keys_that_do_not_read_back_nothing_is_left(trouble: Trouble) -> None
     assert backend.objects == {}
 
 
+def test_a_key_object_that_says_another_epoch_than_was_put_does_not_stay() -> None:
+    class Otherwise(MemoryBackend):
+        def get(self, name: str, *, offset: int = 0, length: int | None = None) -> bytes:
+            told = msgspec.msgpack.decode(super().get(name, offset=offset, length=length))
+            return msgspec.msgpack.encode({**told, "newest_epoch": 7})
+
+    backend = Otherwise()
+    with pytest.raises(Damaged, match="does not hold what was put there"):
+        put_keys(backend, PROVIDER, VAULT_ID, new_vault_keys(), number=0, version=FORMAT_VERSION)
+    assert backend.objects == {}
+
+
 def test_what_may_be_a_vaults_keys_is_told_by_its_form() -> None:
     backend = MemoryBackend()
     put_keys(backend, PROVIDER, VAULT_ID, new_vault_keys(), number=0, version=FORMAT_VERSION)
