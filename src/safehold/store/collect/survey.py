@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
+from sys import intern
 
 from safehold.core.errors import CollectionRefused, Damaged, KeyMismatch, ObjectMissing
 from safehold.store.backends.tiers import LABELS, is_cold, label_of, object_of
@@ -113,9 +114,10 @@ def survey(store: VaultStore, roots: Roots, named: Set[str], rewritten: Set[str]
     """
     # ORDER: labels first: a label that is listed had its object before.
     kinds = (ObjectType.LABEL, *CHUNK_FOLDERS, ObjectType.COLD)
-    sizes = {info.name: info.size_bytes for kind in kinds for info in store.backend.list(kind.folder)}
+    # Interned: hundreds of thousands of names stand in several places here, and each is kept once.
+    sizes = {intern(info.name): info.size_bytes for kind in kinds for info in store.backend.list(kind.folder)}
     loaded = store.index_folder.load()
-    published = {ref.name for fragment in loaded.fragments for ref in fragment.objects}
+    published = {intern(ref.name) for fragment in loaded.fragments for ref in fragment.objects}
     condemned = {stored.note.object for stored in read_notes(store.backend, store.object)}
 
     def stays(ref: ObjectRef) -> bool | None:
@@ -134,7 +136,7 @@ def survey(store: VaultStore, roots: Roots, named: Set[str], rewritten: Set[str]
         try:
             page_count, damaged = _mark(store, roots, {*sizes, *named}, needed, cold_needed)
             unsound = condemned | damaged
-            rest, unreadable = _uncovered(store, loaded.fragments, {*sizes, *named})
+            rest, unreadable = _uncovered(store, loaded.fragments, published, {*sizes, *named})
             weights = weigh([*loaded.fragments, rest], needed, stays, cold_needed)
         except LOST as error:
             raise CollectionRefused(f"the index cannot be read through: {error}") from error
@@ -197,10 +199,12 @@ def pages_among(store: VaultStore, names: Iterable[str]) -> PageReader:
 
 
 def _uncovered(
-    store: VaultStore, known: Sequence[FragmentLike], names: Set[str]
+    store: VaultStore, known: Sequence[FragmentLike], covered: Set[str], names: Set[str]
 ) -> tuple[Fragment, Set[str]]:
-    """A fragment of the directories of all objects that no other one speaks of; and what cannot be read."""
-    covered = {ref.name for fragment in known for ref in fragment.objects}
+    """A fragment of the directories of all objects that no other one speaks of; and what cannot be read.
+
+    covered  names that the known ones speak of
+    """
     rest: list[tuple[ObjectRef, Directory]] = []
     unreadable = set()
     for name in sorted(names):

@@ -14,6 +14,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from sys import intern
 from typing import TypeAlias
 
 from safehold.store.backends import tiers
@@ -70,7 +71,7 @@ def weigh(
     """
     weights = Weights()
     # In order of name, so that every collector prefers the same place.
-    known = sorted({ref.name for fragment in fragments for ref in fragment.objects})
+    known = sorted({intern(ref.name) for fragment in fragments for ref in fragment.objects})
     for name in [_OTHER, *known]:
         weights.number_of(name)
     is_sure = bytearray(len(known) + 1)
