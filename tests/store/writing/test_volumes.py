@@ -187,6 +187,20 @@ def test_a_volume_of_another_size_comes_back_whole(blocks: int) -> None:
     assert restore(open_store(store.backend), "p2") == {b"disk": bytes(data)}
 
 
+HALF = BLOCK_BYTES // 2
+
+
+@pytest.mark.parametrize("before", [HALF, BLOCK_BYTES, BLOCK_BYTES + HALF, 2 * BLOCK_BYTES])
+@pytest.mark.parametrize("after", [HALF, BLOCK_BYTES, BLOCK_BYTES + HALF, 2 * BLOCK_BYTES])
+def test_a_volume_of_a_block_or_two_comes_back_whatever_it_was_before(before: int, after: int) -> None:
+    """A single block is no list: nothing of it is taken for one."""
+    store = open_store()
+    back_up(store, "p1", VolumeSource(bytes(volume(2)[:before]), None))
+    data = bytes(volume(2)[:after])
+    back_up(store, "p2", VolumeSource(data, []), previous="p1")
+    assert restore(open_store(store.backend), "p2") == {b"disk": data}
+
+
 def test_where_it_is_not_known_what_changed_everything_is_read_and_nothing_stored_twice() -> None:
     store = open_store()
     data = volume(PAGED)
