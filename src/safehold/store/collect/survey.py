@@ -24,6 +24,7 @@ from safehold.store.restoring.chunks import FrameReader
 from safehold.store.sealed.objects import Directory, may_be_whole
 from safehold.store.vault_store import VaultStore
 
+PAGE_CACHE_BYTES = 16 << 20  # a mark comes to each page once, mostly in the order in which they were written
 POINTS, TREES, INDEX = ObjectType.POINT.folder, ObjectType.TREE.folder, ObjectType.INDEX.folder
 
 
@@ -193,7 +194,8 @@ def _mark(
 
 def pages_among(store: VaultStore, names: Iterable[str]) -> PageReader:
     """All pages that lie in those objects. Raises StoreUnavailable."""
-    pages = PageReader(FrameReader(store.backend, store.keys, store.vault_id), store.keys.chunk_id_key)
+    frames = FrameReader(store.backend, store.keys, store.vault_id, cache_bytes=PAGE_CACHE_BYTES)
+    pages = PageReader(frames, store.keys.chunk_id_key)
     pages.know(sorted(name for name in names if name.startswith((TREES, POINTS))), store.object)
     return pages
 

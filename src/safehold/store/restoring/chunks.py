@@ -22,7 +22,11 @@ KEPT_SEALS = 1024  # about 2 KiB each
 class FrameReader:
     """Opens frames of a vault's objects, each with a single read, and keeps the last ones. Thread-safe."""
 
-    def __init__(self, backend: Backend, keys: VaultKeys, vault_id: bytes) -> None:
+    def __init__(
+        self, backend: Backend, keys: VaultKeys, vault_id: bytes, *, cache_bytes: int = CACHE_BYTES
+    ) -> None:
+        """cache_bytes: of opened frames, are kept"""
+        self._cache_bytes = cache_bytes
         self._backend = backend
         self._keys = keys
         self._vault_id = vault_id
@@ -70,7 +74,7 @@ class FrameReader:
                 return
             self._frames[key] = plain
             self._cached_bytes += len(plain)
-            while self._cached_bytes > CACHE_BYTES:
+            while self._cached_bytes > self._cache_bytes:
                 _, dropped = self._frames.popitem(last=False)
                 self._cached_bytes -= len(dropped)
 
