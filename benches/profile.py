@@ -23,6 +23,8 @@ from benches.compare import SETS
 PROFILES = Path(__file__).parent / "profiles"
 RATE = 500  # samples a second
 LINES = 30
+# py-spy takes threads that wait here for running ones.
+WAITING = ("_worker (concurrent/futures/", "Condition.wait (threading.py", "Thread._wait_for_tstate_lock (")
 STEPS = ("first backup", "unchanged", "after 1 % changed", "full restore")
 
 
@@ -70,8 +72,10 @@ def _report(name: str, step: str, told: str, raw: str) -> str:
     for line in raw.splitlines():
         stack, _, count = line.rpartition(" ")
         thread, *frames = stack.split(";")
+        if not frames or frames[-1].startswith(WAITING):
+            continue
         threads[thread.rpartition(" ")[2].rstrip(")").partition("_")[0]] += int(count)
-        inside[frames[-1] if frames else thread] += int(count)
+        inside[frames[-1]] += int(count)
         below.update(dict.fromkeys(frames, int(count)))
     head = (
         f"{step} of {name}; {told}\n"
