@@ -11,10 +11,8 @@ import argparse
 import json
 import os
 import platform
-import shutil
 import statistics
 import subprocess
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import safehold
-from benches import data, disk, limit, peers
+from benches import data, disk, limit, measure, peers
 from benches.measure import Cost
 from benches.subjects import Borg, Restic, Safehold, Subject
 
@@ -50,8 +48,7 @@ Costs = dict[str, dict[str, dict[str, list[Cost]]]]  # data set -> step -> subje
 
 def main() -> None:
     options = _options()
-    scratch = Path(tempfile.mkdtemp(prefix="safehold-bench-", dir=options.scratch))
-    try:
+    with disk.scratch("safehold-bench-", options.scratch) as scratch:
         found = peers.fetch(scratch / "peers")
         subjects: list[Subject] = [Safehold(safehold.__version__)]
         subjects += [Restic(peer) if peer.name == "restic" else Borg(peer) for peer in found]
@@ -61,14 +58,12 @@ def main() -> None:
         costs, stored = _rounds(subjects, trees, scratch, options.rounds, options.cache)
         limits = {name: limit.seconds(tree) for name, tree in trees.items()}
         _write(subjects, costs, stored, limits, options.rounds, options.cache)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--scratch", default=None, help="where some 15 GB may be written")
+    parser.add_argument("--scratch", type=Path, help="where some 15 GB may be written")
     parser.add_argument("--only", default="image,small,tiny", help="of " + ", ".join(SETS))
     parser.add_argument("--cache", choices=("warm", "dropped"), default="warm", help="before each step")
     return parser.parse_args()
@@ -107,8 +102,7 @@ def _growth(subject: Subject, tree: Path) -> list[tuple[str, int]]:
 def _one_round(
     subject: Subject, tree: Path, place: Path, wanted: Sequence[str], cache: str, *, seed: int
 ) -> Iterator[tuple[str, Cost]]:
-    files = sorted(path for path in tree.rglob("*") if path.is_file())
-    item = str(files[len(files) // 2].relative_to(tree))
+    item = data.one_file(tree)
     work: dict[str, Callable[[], Cost]] = {
         FIRST: subject.back_up,
         UNCHANGED: subject.back_up,
@@ -154,7 +148,7 @@ def _write(
     cache: str,
 ) -> None:
     now = datetime.now(UTC)
-    machine = f"{os.cpu_count()} cores, {_memory_gib()} GiB, {platform.platform(terse=True)}"
+    machine = f"{os.cpu_count()} cores, {measure.memory_gib()} GiB, {platform.platform(terse=True)}"
     head = {
         "date": now.isoformat(timespec="seconds"),
         "machine": machine,
@@ -232,10 +226,6 @@ def _cell(cost: dict[str, float] | None) -> str:
 def _ratio(row: dict[str, Any], names: list[str]) -> str:
     others = [row[name]["seconds"] for name in names[1:] if name in row]
     return f"{min(others) / row[names[0]]['seconds']:.1f}x" if others else "peer absent"
-
-
-def _memory_gib() -> int:
-    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
 
 
 if __name__ == "__main__":

@@ -75,6 +75,12 @@ def disk_image(folder: Path) -> Path:
     return target
 
 
+def one_file(tree: Path) -> str:
+    """The path, from the tree, of the one in the middle of all its files."""
+    files = sorted(path for path in tree.rglob("*") if path.is_file())
+    return str(files[len(files) // 2].relative_to(tree))
+
+
 def change_one_percent(tree: Path, seed: int) -> None:
     """One file in a hundred, or one 512 KiB block of an image in a hundred, gets other bytes."""
     chosen = random.Random(seed)

@@ -9,11 +9,19 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 SIZE = "24G"  # at most; only what is written takes room
+
+
+@contextmanager
+def scratch(prefix: str, folder: Path | None) -> Iterator[Path]:
+    """A new folder, in that one or where temporary files go. Gone in the end, as far as can be."""
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=folder, ignore_cleanup_errors=True) as name:
+        yield Path(name)
 
 
 @contextmanager

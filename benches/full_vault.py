@@ -13,9 +13,7 @@ import argparse
 import json
 import os
 import platform
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -44,13 +42,10 @@ Row = dict[str, Any]
 
 def main() -> None:
     options = _options()
-    scratch = Path(tempfile.mkdtemp(prefix="safehold-full-", dir=options.scratch))
-    try:
+    with disk.scratch("safehold-full-", options.scratch) as scratch:
         with disk.fresh(scratch, "vault") as place:
             facts, rows = _run(place, options.chunks)
         _write(facts, rows)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _options() -> argparse.Namespace:
@@ -89,9 +84,7 @@ def _measure_jobs(step: Callable[..., None], service: Safehold, tree: Path, plac
     data.change_one_percent(tree, 1)
     step("backup after 1 % changed", service.back_up)
     step("unchanged backup", service.back_up)
-    files = sorted(path for path in tree.rglob("*") if path.is_file())
-    item = str(files[len(files) // 2].relative_to(tree))
-    step("restore of one file", partial(service.restore_one, item, place / "one"))
+    step("restore of one file", partial(service.restore_one, data.one_file(tree), place / "one"))
     step("full restore", partial(service.restore, place / "all"))
 
 
@@ -172,8 +165,7 @@ def _wait_for_collection(service: Safehold, number: int) -> float:
 
 def _write(facts: Row, rows: list[Row]) -> None:
     now = datetime.now(UTC)
-    memory = round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / (1 << 30))
-    machine = f"{os.cpu_count()} cores, {memory} GiB, {platform.platform()}"
+    machine = f"{os.cpu_count()} cores, {measure.memory_gib()} GiB, {platform.platform()}"
     command = f"python -m benches.full_vault --chunks {facts['chunks']}"
     name = f"full-vault-{now:%Y-%m-%d-%H%M}"
     head = {"date": now.isoformat(timespec="seconds"), "machine": machine, "command": command}

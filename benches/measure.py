@@ -93,6 +93,11 @@ def anonymous_bytes(pid: int) -> int:
     return 0
 
 
+def memory_gib() -> int:
+    """Of this machine."""
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
+
+
 def _cpu_seconds(pid: int) -> float:
     total = 0
     for each in _tree(pid):

@@ -11,21 +11,20 @@ import os
 import platform
 import subprocess
 import sys
-import tempfile
 import venv
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
 from benches import data, disk
-from benches.compare import SETS
+from benches.compare import CHANGED, FIRST, RESTORE, SETS, UNCHANGED
 
 PROFILES = Path(__file__).parent / "profiles"
 RATE = 500  # samples a second
 LINES = 30
 # py-spy takes threads that wait here for running ones.
 WAITING = ("_worker (concurrent/futures/", "Condition.wait (threading.py", "Thread._wait_for_tstate_lock (")
-STEPS = ("first backup", "unchanged", "after 1 % changed", "full restore")
+STEPS = (FIRST, UNCHANGED, CHANGED, RESTORE)
 
 
 def main() -> None:
@@ -34,11 +33,11 @@ def main() -> None:
     parser.add_argument("--scratch", type=Path)
     options = parser.parse_args()
     PROFILES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="safehold-profile-", dir=options.scratch) as scratch:
-        spy = _fetch(Path(scratch))
+    with disk.scratch("safehold-profile-", options.scratch) as scratch:
+        spy = _fetch(scratch)
         for name in options.only.split(","):
-            tree = SETS[name](Path(scratch))
-            with disk.fresh(Path(scratch), f"{name}-place") as place:
+            tree = SETS[name](scratch)
+            with disk.fresh(scratch, f"{name}-place") as place:
                 for step in STEPS:
                     _profile(spy, name, step, tree, place)
 
@@ -53,10 +52,10 @@ def _fetch(scratch: Path) -> Path:
 def _profile(spy: Path, name: str, step: str, tree: Path, place: Path) -> None:
     raw = place / "stacks"
     (place / "restored").mkdir(exist_ok=True)
-    if step == STEPS[2]:
+    if step == CHANGED:
         data.change_one_percent(tree, seed=0)
     command = [sys.executable, "-m", "benches.bare", "--tree", str(tree), "--vault", str(place / "vault")]
-    command += ["--step", "restore" if step == STEPS[3] else "backup", "--to", str(place / "restored")]
+    command += ["--step", "restore" if step == RESTORE else "backup", "--to", str(place / "restored")]
     spying = [str(spy), "record", "--rate", str(RATE), "--threads", "--format", "raw", "--output", str(raw)]
     done = subprocess.run([*spying, "--", *command], check=True, stdout=subprocess.PIPE, text=True)
     told = next(line for line in done.stdout.splitlines() if " CPU s" in line)

@@ -11,10 +11,8 @@ import json
 import os
 import platform
 import random
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benches import synthetic
+from benches import disk, synthetic
 from benches.measure import anonymous_bytes
 from safehold.domain.items import Item
 from safehold.store.backends.contract import ObjectInfo
@@ -44,11 +42,8 @@ def main() -> None:
         vault = json.loads(Path(options.vault).read_text())
         print(json.dumps(_measured(STEPS[options.step], vault)))
         return
-    scratch = Path(tempfile.mkdtemp(prefix="safehold-scale-", dir=options.scratch))
-    try:
+    with disk.scratch("safehold-scale-", options.scratch) as scratch:
         _run(options, scratch)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _options() -> argparse.Namespace:

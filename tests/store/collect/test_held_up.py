@@ -80,6 +80,13 @@ def purge_while_a_record_comes_back(world: VaultWorld) -> None:
     assert "points/p" in world.collection(backend).run().trashed + world.names("points/")
 
 
+def assert_is_kept(world: VaultWorld, point_id: str) -> None:
+    """Now, and after 24 days of collections."""
+    assert restore(world.store(), point_id) == flat(LARGE)
+    world.collect_for(24)
+    assert restore(world.store(), point_id) == flat(LARGE)
+
+
 def assert_all_is_well(world: VaultWorld) -> None:
     assert "points/p" not in world.names("points/") or world.store().is_deleted("p")
     world.collect_for(24)
@@ -128,9 +135,7 @@ def test_a_purge_that_was_decided_when_all_had_been_brought_back_and_was_used_ag
     backend = HeldUp(world.backend, "put", "tombstones/00000001.decided", used_again)
     with suppress(CollectionRefused):
         world.collection(backend).run()
-    assert restore(world.store(), "r") == flat(LARGE)
-    world.collect_for(24)
-    assert restore(world.store(), "r") == flat(LARGE)
+    assert_is_kept(world, "r")
 
 
 def test_a_purge_that_goes_on_when_another_run_has_ended_it_takes_nothing_that_came_back() -> None:
@@ -146,9 +151,7 @@ def test_a_purge_that_goes_on_when_another_run_has_ended_it_takes_nothing_that_c
     backend = HeldUp(world.backend, "put", "journal/00000004.0001", kept_again)
     with pytest.raises(CollectionRefused, match="held up"):
         world.collection(backend).run()
-    assert restore(world.store(), "p") == flat(LARGE)
-    world.collect_for(24)
-    assert restore(world.store(), "p") == flat(LARGE)
+    assert_is_kept(world, "p")
 
 
 def test_what_is_used_again_is_not_taken_to_the_trash_by_a_run_that_was_held_up() -> None:

@@ -23,14 +23,14 @@ from safehold.store.sealed.frames import (
     MAX_FRAME_BYTES,
     WORTH,
     encode_frame,
-    open_on,
+    lend_on,
     open_plainly,
     seal_on,
     seal_plainly,
 )
 from safehold.store.sealed.kernel import Bench
 from safehold.store.sealed.keys import new_vault_keys
-from safehold.store.sealed.sealing import NewSeal
+from safehold.store.sealed.sealing import NewSeal, ObjectSeal
 from tests.store.properties import STEADY
 
 KEYS = new_vault_keys()
@@ -80,6 +80,10 @@ def new_bench(library: ctypes.CDLL | None) -> Bench:
 @pytest.fixture(scope="module")
 def bench() -> Bench:
     return new_bench(kernel.load())
+
+
+def open_on(bench: Bench, seal: ObjectSeal, number: int, sealed: bytes) -> bytes:
+    return bytes(lend_on(bench, seal, number, sealed))
 
 
 def new_seal() -> NewSeal:
@@ -234,7 +238,7 @@ SEALING_AT_THE_END = """
 import threading, time
 from safehold.store.sealed.frames import seal_frame
 from safehold.store.sealed.keys import new_vault_keys
-from safehold.store.sealed.sealing import NewSeal
+from safehold.store.sealed.sealing import NewSeal, ObjectSeal
 from safehold.store.names import ObjectType
 data = bytes(range(256)) * 200_000
 def seal(begun):

@@ -88,11 +88,6 @@ def seal_on(bench: Bench, seal: NewSeal, number: int, parts: Sequence[bytes | me
         raise StoreError(f"{seal.name}: frame {number} {error}; nothing was stored") from error
 
 
-def open_on(bench: Bench, seal: ObjectSeal, number: int, sealed: bytes) -> bytes:
-    """As `open_frame`, in one call outside Python's lock."""
-    return bytes(lend_on(bench, seal, number, sealed))
-
-
 def lend_on(bench: Bench, seal: ObjectSeal, number: int, sealed: bytes) -> memoryview:
     """As `lend_frame`, in one call outside Python's lock."""
     try:

@@ -100,10 +100,6 @@ class Bench:
         )
         return bytes(_lent(length, found))
 
-    def open(self, seal: FrameSeal, sealed: bytes) -> bytes:
-        """The plain frame. Raises Unsound, MemoryError."""
-        return bytes(self.lend(seal, sealed))
-
     def lend(self, seal: FrameSeal, sealed: bytes) -> memoryview:
         """The plain frame, good until the bench is used again. Raises Unsound, MemoryError."""
         found = c_void_p()
