@@ -9,9 +9,8 @@ from __future__ import annotations
 import threading
 from array import array
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from itertools import accumulate
-from typing import TypeAlias
 
 from safehold.core.errors import StoreError
 from safehold.store.fragments.places import ObjectRef, Place
@@ -22,8 +21,6 @@ ASKED_FOR = 16  # chunks of one object, before its directory is read: whoever wa
 KEPT_FRAMES = 16  # of up to 4096 chunks, some 150 bytes each
 KEPT_OBJECTS = 8
 
-_FrameName: TypeAlias = tuple[str, int]  # its object's name, and its number there
-
 
 class Neighbours:
     """Thread-safe. A place is where a chunk was when its object was written: readers check what they find."""
@@ -32,18 +29,18 @@ class Neighbours:
         self._open_object = open_object
         self._asked: Counter[str] = Counter()
         self._objects: OrderedDict[str, SealedObject | None] = OrderedDict()
-        self._frames: OrderedDict[_FrameName, _Frame] = OrderedDict()  # the one that answered last is last
-        self._frame_of: dict[bytes, _Frame] = {}  # for all their chunks
+        self._frames: list[_Frame] = []  # the one that answered last comes first
         self._lock = threading.Lock()
 
     def find(self, identity: bytes) -> Place | None:
         """Where the chunk lies, if that is known without asking the index."""
         with self._lock:
-            frame = self._frame_of.get(identity)
-            if frame is None:
-                return None
-            self._frames.move_to_end(frame.name)
-            return frame.place(identity)
+            for position, frame in enumerate(self._frames):
+                number = frame.numbers.get(identity)  # without a call: most of them do not have it
+                if number is not None:
+                    self._frames.insert(0, self._frames.pop(position))
+                    return frame.place(number)
+            return None
 
     def note(self, place: Place) -> None:
         """The index told of this place."""
@@ -68,16 +65,9 @@ class Neighbours:
         return self._objects[name]
 
     def _learn(self, opened: SealedObject, place: Place) -> None:
-        name = place.object.name, place.frame
-        if place.frame >= len(opened.directory.frames) or name in self._frames:
-            return
-        frame = self._frames[name] = _Frame(opened, place.object, place.frame)
-        self._frame_of.update(dict.fromkeys(frame.ids, frame))
-        if len(self._frames) > KEPT_FRAMES:
-            _, dropped = self._frames.popitem(last=False)
-            for identity in dropped.ids:
-                if self._frame_of.get(identity) is dropped:
-                    del self._frame_of[identity]
+        if place.frame < len(opened.directory.frames):
+            self._frames.insert(0, _Frame(opened, place.object, place.frame))
+            del self._frames[KEPT_FRAMES:]
 
 
 class _Frame:
@@ -91,16 +81,7 @@ class _Frame:
         self._lengths = note.lengths
         self._offsets = array("I", accumulate(note.lengths, initial=0))
         starts = range(0, len(note.ids), ID_BYTES)
-        self._numbers = {note.ids[start : start + ID_BYTES]: n for n, start in enumerate(starts)}
+        self.numbers = {note.ids[start : start + ID_BYTES]: n for n, start in enumerate(starts)}
 
-    @property
-    def name(self) -> _FrameName:
-        return self._ref.name, self._number
-
-    @property
-    def ids(self) -> Collection[bytes]:
-        return self._numbers.keys()
-
-    def place(self, identity: bytes) -> Place:
-        n = self._numbers[identity]
+    def place(self, n: int) -> Place:
         return Place(self._ref, self._number, *self._sealed, self._offsets[n], self._lengths[n])
